@@ -1,0 +1,178 @@
+//! Every refusal of the product as one closed set of codes; it knows no HTTP (the statuses are in `http/error.rs`).
+
+use crate::domain::id::Id;
+use crate::domain::order::Order;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A refusal or a failure: the code is for everyone, `internal` for our log alone.
+#[derive(Debug)]
+pub struct Error {
+    pub code: Code,
+    pub internal: Option<String>,
+    pub more: Box<More>,
+}
+
+/// What some refusals add, so that the app can act without another question.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct More {
+    pub fields: Vec<Field>,
+    /// State of the party, order or payment that stands in the way.
+    pub state: Option<&'static str>,
+    pub order_id: Option<Id<Order>>,
+    pub decline: Option<Decline>,
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Error {
+    pub fn internal(code: Code, internal: impl std::fmt::Display) -> Self {
+        Self { code, internal: Some(internal.to_string()), more: Box::default() }
+    }
+
+    pub fn state(code: Code, state: &'static str) -> Self {
+        Self::from(code).with(|more| more.state = Some(state))
+    }
+
+    pub fn fields(fields: Vec<Field>) -> Self {
+        Self::from(Code::Invalid).with(|more| more.fields = fields)
+    }
+
+    pub fn field(pointer: impl Into<String>, fault: FieldFault) -> Self {
+        Self::fields(vec![Field { pointer: pointer.into(), fault }])
+    }
+
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut More)) -> Self {
+        change(&mut self.more);
+        self
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self { code, internal: None, more: Box::default() }
+    }
+}
+
+/// One field of a request that cannot be accepted; `pointer` is an RFC 6901 JSON pointer or a parameter's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    pub pointer: String,
+    pub fault: FieldFault,
+}
+
+/// Declares a closed set of words: the enum, its list `ALL` and the word of each in JSON and in the database.
+#[macro_export]
+macro_rules! words {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident => $word:literal),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        $vis enum $name { $($(#[$variant_meta])* #[serde(rename = $word)] $variant),* }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+words! {
+    /// What is wrong with one field.
+    pub enum FieldFault {
+        Required => "required",
+        Unknown => "unknown_field",
+        WrongType => "wrong_type",
+        Empty => "empty",
+        TooLong => "too_long",
+        TooMany => "too_many",
+        TooFew => "too_few",
+        OutOfRange => "out_of_range",
+        NotText => "control_characters",
+        NotALink => "not_a_link",
+        NotATime => "not_a_time",
+        TooSoon => "too_soon",
+        TooLate => "too_late",
+        NotRising => "not_rising",
+        NotFalling => "not_falling",
+        NotAllowedHere => "not_allowed_here",
+        NotPermittedWord => "not_permitted_word",
+    }
+}
+
+words! {
+    /// Every reason why a request is not done. Clients branch on it; `docs/ERRORS.md` lists it.
+    pub enum Code {
+        // The request cannot be read.
+        Malformed => "malformed",
+        IdempotencyKeyMissing => "idempotency_key_missing",
+        IdempotencyKeyMalformed => "idempotency_key_malformed",
+        PayloadTooLarge => "payload_too_large",
+        UnsupportedMediaType => "unsupported_media_type",
+        MethodNotAllowed => "method_not_allowed",
+        // Who asks.
+        Unauthenticated => "unauthenticated",
+        TokenExpired => "token_expired",
+        RefreshTokenInvalid => "refresh_token_invalid",
+        NotTheHost => "not_the_host",
+        NotAMember => "not_a_member",
+        NotFound => "not_found",
+        // What is asked.
+        Invalid => "invalid",
+        InvalidCursor => "invalid_cursor",
+        IdempotencyKeyReused => "idempotency_key_reused",
+        AmountMismatch => "amount_mismatch",
+        AmountTooSmall => "amount_too_small",
+        ReceiptImplausible => "receipt_implausible",
+        SettlementUnavailable => "settlement_unavailable",
+        PreconditionFailed => "precondition_failed",
+        // The state of things.
+        RequestInProgress => "request_in_progress",
+        PartyNotOpen => "party_not_open",
+        DeadlinePassed => "deadline_passed",
+        PartyFull => "party_full",
+        AlreadyJoined => "already_joined",
+        TooManyHolds => "too_many_holds",
+        Kicked => "kicked",
+        AlreadyHosting => "already_hosting",
+        TermsFrozen => "terms_frozen",
+        TooFewMembers => "too_few_members",
+        OrderTooSmall => "order_too_small",
+        HostCannotLeave => "host_cannot_leave",
+        WrongState => "wrong_state",
+        PaymentPending => "payment_pending",
+        PaymentExpired => "payment_expired",
+        DisputeClosed => "dispute_closed",
+        // Money.
+        PaymentDeclined => "payment_declined",
+        PaymentUnavailable => "payment_unavailable",
+        PaymentUntrusted => "payment_untrusted",
+        // Our side.
+        Busy => "busy",
+        DatabaseUnavailable => "database_unavailable",
+        Internal => "internal",
+    }
+}
+
+words! {
+    /// Why a payment was declined: the provider's hundred codes, as far as a payer can act on them.
+    pub enum Decline {
+        InsufficientFunds => "insufficient_funds",
+        LimitExceeded => "limit_exceeded",
+        CardExpired => "card_expired",
+        CardInvalid => "card_invalid",
+        WrongPassword => "wrong_password",
+        FraudCheck => "fraud_check",
+        IssuerUnavailable => "issuer_unavailable",
+        BankHours => "bank_hours",
+        MethodUnavailable => "method_unavailable",
+        SessionExpired => "session_expired",
+        Declined => "declined",
+    }
+}

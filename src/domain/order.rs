@@ -1,0 +1,3 @@
+//! A member's seat.
+
+pub struct Order;
