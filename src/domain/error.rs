@@ -42,11 +42,27 @@ impl Error {
     }
 
     #[must_use]
+    pub fn coded(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut More)) -> Self {
         change(&mut self.more);
         self
     }
 }
+
+/// For the log: never shown to a client.
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code.word())?;
+        self.internal.as_ref().map_or(Ok(()), |internal| write!(f, ": {internal}"))
+    }
+}
+
+impl std::error::Error for Error {}
 
 impl From<Code> for Error {
     fn from(code: Code) -> Self {
@@ -61,13 +77,17 @@ pub struct Field {
     pub fault: FieldFault,
 }
 
-/// Declares a closed set of words: the enum, its list `ALL` and the word of each in JSON and in the database.
+/// Declares a closed set of words: the enum, its list `ALL` and the word of each in JSON, in the OpenAPI document (with the
+/// comments of the set and of each word, of one line) and in the database.
 #[macro_export]
 macro_rules! words {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident => $word:literal),* $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        $vis enum $name { $($(#[$variant_meta])* #[serde(rename = $word)] $variant),* }
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis enum $name:ident { $($(#[doc = $meaning:literal])* $variant:ident => $word:literal),* $(,)? }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        $vis enum $name { $($(#[doc = $meaning])* #[serde(rename = $word)] $variant),* }
 
         impl $name {
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
@@ -80,6 +100,23 @@ macro_rules! words {
                 match word { $($word => Some(Self::$variant),)* _ => None }
             }
         }
+
+        // utoipa's derive cannot read a word that comes through a macro, and would show the variant's name.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some(concat!("" $(, $doc)* $($(, "\n- `", $word, "`:", $meaning)*)*).trim()))
+                    .enum_values(Some([$($word),*]))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
     };
 }
 
@@ -88,13 +125,16 @@ words! {
     pub enum FieldFault {
         Required => "required",
         Unknown => "unknown_field",
+        Duplicate => "duplicate",
         WrongType => "wrong_type",
         Empty => "empty",
+        TooShort => "too_short",
         TooLong => "too_long",
         TooMany => "too_many",
         TooFew => "too_few",
         OutOfRange => "out_of_range",
         NotText => "control_characters",
+        NotPermittedCharacter => "not_permitted_character",
         NotALink => "not_a_link",
         NotATime => "not_a_time",
         TooSoon => "too_soon",
@@ -120,7 +160,9 @@ words! {
         Unauthenticated => "unauthenticated",
         TokenExpired => "token_expired",
         RefreshTokenInvalid => "refresh_token_invalid",
+        TrustTooLow => "trust_too_low",
         NotTheHost => "not_the_host",
+        NotTheOwner => "not_the_owner",
         NotAMember => "not_a_member",
         NotFound => "not_found",
         // What is asked.
@@ -146,9 +188,11 @@ words! {
         OrderTooSmall => "order_too_small",
         HostCannotLeave => "host_cannot_leave",
         WrongState => "wrong_state",
+        TooEarly => "too_early",
         PaymentPending => "payment_pending",
         PaymentExpired => "payment_expired",
         DisputeClosed => "dispute_closed",
+        PayoutFrozen => "payout_frozen",
         // Money.
         PaymentDeclined => "payment_declined",
         PaymentUnavailable => "payment_unavailable",

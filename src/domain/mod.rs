@@ -1,10 +1,35 @@
 //! The rules: pure Rust without async, input, output, a clock or randomness of its own.
 
+pub mod dispute;
 pub mod error;
+pub mod event;
+pub mod geo;
 pub mod id;
+pub mod item;
+pub mod json;
+pub mod ledger;
+pub mod listing;
+pub mod money;
 pub mod order;
+pub mod party;
+pub mod payment;
+pub mod refund;
+pub mod split;
+pub mod terms;
 pub mod text;
 pub mod user;
 
 /// A moment of the rules' clock, UTC, to the millisecond.
 pub type Time = time::OffsetDateTime;
+
+/// What a command is told by its caller: when it happens, and where new ids on the party's shard come from.
+pub struct At<'a> {
+    pub now: Time,
+    pub mint: &'a (dyn Fn() -> error::Result<i64> + Sync),
+}
+
+impl At<'_> {
+    pub fn id<T>(&self) -> error::Result<id::Id<T>> {
+        (self.mint)().map(id::Id::from_raw)
+    }
+}

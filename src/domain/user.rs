@@ -1,7 +1,9 @@
-//! People: what others see of a user, and who keeps away from whom.
+//! People: what others see of a user, and the rules of what users say about themselves.
 
 use crate::domain::Time;
+use crate::domain::error::FieldFault;
 use crate::domain::id::Id;
+use crate::domain::text;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -10,14 +12,59 @@ pub struct User {
     /// 0 to 100, from 50.
     pub trust: i16,
     pub created_at: Time,
-    /// Given to StoreKit with each purchase, so that a purchase finds its buyer.
+    /// Given to `StoreKit` with each purchase, so that a purchase finds its buyer.
     pub app_account_token: uuid::Uuid,
     pub language: Language,
 }
 
 crate::words! {
+    /// The language of what we say to a user.
     pub enum Language {
         Korean => "ko",
         English => "en",
+    }
+}
+
+/// The trust of a new user.
+pub const FIRST_TRUST: i16 = 50;
+
+/// A nickname of 2 to 20 characters.
+pub fn nickname(raw: &str) -> Result<String, FieldFault> {
+    let nickname = text::clean(raw, 20)?;
+    if nickname.chars().count() < 2 { Err(FieldFault::TooShort) } else { Ok(nickname) }
+}
+
+/// The name by which a developer calls a made-up user: 1 to 30 of `a-z`, `0-9`, `_` and `-`.
+pub fn handle(raw: &str) -> Result<&str, FieldFault> {
+    match raw.len() {
+        0 => Err(FieldFault::Empty),
+        _ if !raw.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-')) => {
+            Err(FieldFault::NotPermittedCharacter)
+        }
+        1..=30 => Ok(raw),
+        _ => Err(FieldFault::TooLong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nicknames_have_2_to_20_characters() {
+        assert_eq!(nickname(" 민아 ").as_deref(), Ok("민아"));
+        assert_eq!(nickname("민"), Err(FieldFault::TooShort));
+        assert_eq!(nickname(&"가".repeat(21)), Err(FieldFault::TooLong));
+        assert_eq!(nickname("a\u{7}b"), Err(FieldFault::NotText));
+    }
+
+    #[test]
+    fn handles_are_plain() {
+        assert_eq!(handle("mina_1-x"), Ok("mina_1-x"));
+        assert_eq!(handle(""), Err(FieldFault::Empty));
+        assert_eq!(handle(&"a".repeat(31)), Err(FieldFault::TooLong));
+        for bad in ["Mina", "mi na", "민아", "a\u{0}"] {
+            assert_eq!(handle(bad), Err(FieldFault::NotPermittedCharacter), "{bad}");
+        }
     }
 }

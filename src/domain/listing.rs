@@ -1,0 +1,107 @@
+//! A party as outsiders see it: a type of its own, so that what members alone may know cannot leak through it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Time;
+use crate::domain::geo::Point;
+use crate::domain::id::Id;
+use crate::domain::money::Krw;
+use crate::domain::order::{Order, OrderState};
+use crate::domain::party::{Party, State};
+use crate::domain::split::Split;
+use crate::domain::terms::{Settlement, Store};
+use crate::domain::user::User;
+
+/// The public view. Its place is the centre of a coarse cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listing {
+    pub id: Id<Party>,
+    pub version: i64,
+    pub title: String,
+    pub store: Store,
+    pub area: Point,
+    pub state: State,
+    pub host_id: Id<User>,
+    pub host_nickname: String,
+    pub host_trust: i16,
+    pub member_count: i16,
+    pub seats_taken: i16,
+    pub capacity: i16,
+    pub min_members: i16,
+    pub min_order_krw: Krw,
+    pub food_total_krw: Krw,
+    pub fee_krw: Krw,
+    pub fee_cap_krw: Krw,
+    pub deadline_at: Time,
+    pub settlement: Settlement,
+    pub split: Split,
+    pub created_at: Time,
+}
+
+/// A party's place in the order of a search: distance in metres, then id.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    pub distance: f64,
+    pub id: Id<Party>,
+}
+
+impl Place {
+    pub fn compare(&self, other: &Self) -> std::cmp::Ordering {
+        self.distance.total_cmp(&other.distance).then(self.id.cmp(&other.id))
+    }
+}
+
+impl Party {
+    pub fn listing(&self) -> Listing {
+        let tariff = &self.terms.tariff;
+        Listing {
+            id: self.id,
+            version: self.version,
+            title: self.terms.title.clone(),
+            store: self.terms.store.clone(),
+            area: self.point().centre(),
+            state: self.state,
+            host_id: self.host_id,
+            host_nickname: self.host_nickname.clone(),
+            host_trust: self.host_trust,
+            member_count: self.member_count(),
+            seats_taken: self.seats_taken(),
+            capacity: self.terms.capacity,
+            min_members: tariff.min_members,
+            min_order_krw: tariff.min_order_krw,
+            food_total_krw: self.food_total(),
+            fee_krw: tariff.fee(self.food_total()),
+            fee_cap_krw: tariff.flat_cap().unwrap_or_else(|| tariff.fee_max()),
+            deadline_at: self.terms.deadline_at,
+            settlement: self.terms.settlement,
+            split: tariff.split,
+            created_at: self.created_at,
+        }
+    }
+}
+
+crate::words! {
+    /// What somebody is in a party.
+    pub enum Role {
+        Host => "host",
+        Guest => "guest",
+    }
+}
+
+/// One of a user's own parties, as the list of them shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    pub party_id: Id<Party>,
+    pub title: String,
+    pub store: Store,
+    pub state: State,
+    pub role: Role,
+    pub order_id: Id<Order>,
+    pub order_state: OrderState,
+    pub seats_taken: i16,
+    pub capacity: i16,
+    #[serde(with = "time::serde::rfc3339")]
+    pub deadline_at: Time,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: Time,
+}
