@@ -1,0 +1,10 @@
+//! The simulator as its users see it: real sockets, one simulator per test.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails, also in its harness")]
+
+mod faults;
+mod fixtures;
+mod harness;
+mod pages;
+mod process;
+mod rules;
+mod webhooks;
