@@ -1,0 +1,262 @@
+//! The settings: read from the environment once, every mistake told at once; nothing else reads the environment.
+
+pub mod keys;
+mod read;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::read::{
+    Absent::{self, InDev, Means, Needed, Nothing, PerMode},
+    Reader, address, database_url, each, file, filter, mode, number, optional, party_urls, provider, redis_url, secret,
+    settlement, some, text, toss_key, words,
+};
+use crate::domain::terms::Settlement;
+use crate::storage::databases::{Database, Databases, MAIN};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Dev,
+    Prod,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppStoreEnvironment {
+    Production,
+    Sandbox,
+}
+
+/// `field: type = name, what applies when it is not set, how it is read`.
+macro_rules! settings {
+    ($($(#[$group_doc:meta])* $group:ident { $($(#[$doc:meta])* $field:ident: $type:ty = $name:literal, $absent:expr, $read:expr;)* })*) => {
+        $(
+            $(#[$group_doc])*
+            #[derive(Clone, Debug)]
+            pub struct $group { $($(#[$doc])* pub $field: $type),* }
+
+            impl $group {
+                fn read(reader: &mut Reader<'_>) -> Option<Self> {
+                    $(let $field = reader.get($name, $absent, $read);)*
+                    Some(Self { $($field: $field?),* })
+                }
+            }
+        )*
+
+        /// Every setting, and what applies when it is not set.
+        pub const SETTINGS: &[(&str, Absent)] = &[$($(($name, $absent)),*),*];
+    };
+}
+
+settings! {
+    /// How the process runs.
+    Process {
+        mode: Mode = "NBBANG_MODE", Means("dev"), mode;
+        /// Where the API listens.
+        listen: SocketAddr = "NBBANG_LISTEN", Means("127.0.0.1:8080"), address;
+        /// Where `/metrics` listens.
+        ops_listen: SocketAddr = "NBBANG_OPS_LISTEN", Means("127.0.0.1:9090"), address;
+        log: String = "NBBANG_LOG", Means("info"), filter;
+    }
+    Storage {
+        main_database_url: SecretString = "NBBANG_MAIN_DATABASE_URL", Needed, database_url;
+        /// Names and addresses.
+        party_database_urls: Vec<(String, SecretString)> = "NBBANG_PARTY_DATABASE_URLS", Needed, party_urls;
+        redis_url: Option<SecretString> = "NBBANG_REDIS_URL", Nothing, optional(redis_url);
+    }
+    /// The files of our own keys; `config::keys` reads them.
+    KeyFiles {
+        /// Ed25519 keys (PKCS#8 PEM); the first signs access tokens, all verify.
+        jwt: Vec<PathBuf> = "NBBANG_JWT_KEY_FILES", InDev(keys::DEV_JWT), some(file);
+        /// Keys of 32 bytes; the first encrypts at rest, all decrypt.
+        data: Vec<PathBuf> = "NBBANG_DATA_KEY_FILES", InDev(keys::DEV_DATA), some(file);
+    }
+    Toss {
+        /// Without a slash at the end, as all of these.
+        base_url: String = "NBBANG_TOSS_BASE_URL", PerMode("http://127.0.0.1:8090/toss", "https://api.tosspayments.com"), provider;
+        secret_key: SecretString = "NBBANG_TOSS_SECRET_KEY", InDev("test_sk_simulator"), toss_key;
+    }
+    Rules {
+        /// How new parties may settle.
+        settlements: Vec<Settlement> = "NBBANG_SETTLEMENTS", Means("prepaid,transfer"), some(settlement);
+    }
+    /// Kakao Local.
+    Kakao {
+        base_url: Option<String> = "NBBANG_KAKAO_BASE_URL", Nothing, optional(provider);
+        rest_api_key: Option<SecretString> = "NBBANG_KAKAO_REST_API_KEY", Nothing, optional(secret);
+    }
+    AppleLogin {
+        base_url: Option<String> = "NBBANG_APPLE_LOGIN_BASE_URL", Nothing, optional(provider);
+        audiences: Vec<String> = "NBBANG_APPLE_LOGIN_AUDIENCES", Nothing, each(text);
+    }
+    KakaoLogin {
+        base_url: Option<String> = "NBBANG_KAKAO_LOGIN_BASE_URL", Nothing, optional(provider);
+        audiences: Vec<String> = "NBBANG_KAKAO_LOGIN_AUDIENCES", Nothing, each(text);
+    }
+    AppStore {
+        /// None: the built-in Apple Root CA - G3.
+        root_certs: Vec<PathBuf> = "NBBANG_APP_STORE_ROOT_CERTS", Nothing, each(file);
+        bundle_id: Option<String> = "NBBANG_APP_STORE_BUNDLE_ID", Nothing, optional(text);
+        app_apple_id: Option<i64> = "NBBANG_APP_STORE_APP_APPLE_ID", Nothing, optional(number);
+        environments: Vec<AppStoreEnvironment> = "NBBANG_APP_STORE_ENVIRONMENTS", Means("production,sandbox"), words;
+        api_base_url: Option<String> = "NBBANG_APP_STORE_API_BASE_URL", Nothing, optional(provider);
+        api_key_id: Option<String> = "NBBANG_APP_STORE_API_KEY_ID", Nothing, optional(text);
+        api_issuer_id: Option<String> = "NBBANG_APP_STORE_API_ISSUER_ID", Nothing, optional(text);
+        api_key_file: Option<PathBuf> = "NBBANG_APP_STORE_API_KEY_FILE", Nothing, optional(file);
+        /// None: the built-in catalogue.
+        products: Option<PathBuf> = "NBBANG_APP_STORE_PRODUCTS", Nothing, optional(file);
+    }
+}
+
+/// How long we wait for a provider of money.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// While a phone waits, before it is told to poll.
+    pub phone: Duration,
+    pub background: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { phone: Duration::from_secs(8), background: Duration::from_secs(30) }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub process: Process,
+    pub storage: Storage,
+    pub keys: KeyFiles,
+    pub toss: Toss,
+    pub rules: Rules,
+    pub kakao: Kakao,
+    pub apple_login: AppleLogin,
+    pub kakao_login: KakaoLogin,
+    pub app_store: AppStore,
+    /// No setting: tests shorten it.
+    pub patience: Patience,
+    /// What looks like a mistake and stops nothing.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// From the environment of this process; every mistake has a sentence that says what to do.
+    pub fn from_env() -> Result<Self, Vec<String>> {
+        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let names = std::env::vars_os().map(|(name, _)| lossy(name));
+        Self::read(&|name| std::env::var_os(name).map(lossy), names)
+    }
+
+    /// From `env`, which has the variables `names`.
+    pub fn read(
+        env: &dyn Fn(&str) -> Option<String>,
+        names: impl IntoIterator<Item = String>,
+    ) -> Result<Self, Vec<String>> {
+        let mut reader = Reader::new(env);
+        let config = Self::groups(&mut reader, warnings(names));
+        if let Some(config) = &config {
+            config.judge(&mut reader);
+        }
+        match config {
+            Some(config) if reader.mistakes.is_empty() => Ok(config),
+            _ => Err(reader.mistakes),
+        }
+    }
+
+    fn groups(reader: &mut Reader<'_>, warnings: Vec<String>) -> Option<Self> {
+        // Each is read before the first `?`, so that no mistake hides another.
+        let process = Process::read(reader);
+        let storage = Storage::read(reader);
+        let keys = KeyFiles::read(reader);
+        let toss = Toss::read(reader);
+        let rules = Rules::read(reader);
+        let kakao = Kakao::read(reader);
+        let apple_login = AppleLogin::read(reader);
+        let kakao_login = KakaoLogin::read(reader);
+        let app_store = AppStore::read(reader);
+        Some(Self {
+            process: process?,
+            storage: storage?,
+            keys: keys?,
+            toss: toss?,
+            rules: rules?,
+            kakao: kakao?,
+            apple_login: apple_login?,
+            kakao_login: kakao_login?,
+            app_store: app_store?,
+            patience: Patience::default(),
+            warnings,
+        })
+    }
+
+    /// What only two settings together can get wrong.
+    fn judge(&self, reader: &mut Reader<'_>) {
+        let Self { process, kakao, apple_login, kakao_login, app_store, .. } = self;
+        // Port 0 is whichever is free.
+        if process.listen == process.ops_listen && process.listen.port() != 0 {
+            reader.mistake("NBBANG_LISTEN and NBBANG_OPS_LISTEN must differ.");
+        }
+        if kakao.base_url.is_some() != kakao.rest_api_key.is_some() {
+            reader.mistake("NBBANG_KAKAO_BASE_URL and NBBANG_KAKAO_REST_API_KEY belong together: set both or neither.");
+        }
+        if apple_login.base_url.is_some() == apple_login.audiences.is_empty() {
+            reader.mistake(
+                "NBBANG_APPLE_LOGIN_BASE_URL and NBBANG_APPLE_LOGIN_AUDIENCES belong together: set both or neither.",
+            );
+        }
+        if kakao_login.base_url.is_some() == kakao_login.audiences.is_empty() {
+            reader.mistake(
+                "NBBANG_KAKAO_LOGIN_BASE_URL and NBBANG_KAKAO_LOGIN_AUDIENCES belong together: set both or neither.",
+            );
+        }
+        let api = [
+            app_store.api_base_url.is_some(),
+            app_store.api_key_id.is_some(),
+            app_store.api_issuer_id.is_some(),
+            app_store.api_key_file.is_some(),
+        ];
+        if api.contains(&true) && api.contains(&false) {
+            reader.mistake(
+                "NBBANG_APP_STORE_API_BASE_URL, _KEY_ID, _ISSUER_ID and _KEY_FILE belong together: set all or none.",
+            );
+        }
+    }
+
+    pub fn is_dev(&self) -> bool {
+        self.process.mode == Mode::Dev
+    }
+}
+
+impl Storage {
+    /// The pools; they connect to nothing yet.
+    pub fn databases(&self) -> Result<Databases, String> {
+        let open = |name: &str, url: &SecretString| {
+            Database::new(name, url.expose_secret()).map_err(|error| format!("The address of {name}: {error}."))
+        };
+        let parties = self.party_database_urls.iter().map(|(name, url)| open(name, url)).collect::<Result<_, _>>()?;
+        Ok(Databases::new(open(MAIN, &self.main_database_url)?, parties))
+    }
+}
+
+/// Variables that look like ours and are not settings of the server: of bin/dev and of the tests.
+const ELSEWHERE: &[&str] = &["NBBANG_SIMULATOR_LISTEN", "NBBANG_LONG", "NBBANG_REQUIRE_CONTAINERS"];
+
+fn warnings(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let known = |name: &str| {
+        SETTINGS.iter().any(|(setting, _)| *setting == name)
+            || ELSEWHERE.contains(&name)
+            || name.starts_with("NBBANG_TEST_")
+    };
+    let mut unknown: Vec<String> =
+        names.into_iter().filter(|name| name.starts_with("NBBANG_") && !known(name)).collect();
+    unknown.sort();
+    let tell =
+        |name| format!("{name} is no setting and does nothing; is it misspelt? .env.example lists the settings.");
+    unknown.into_iter().map(tell).collect()
+}
+
+#[cfg(test)]
+#[path = "config/tests.rs"]
+mod tests;

@@ -1,0 +1,150 @@
+//! The files of our own keys: made in dev mode when they are missing, read and looked at before anything starts.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{SecretBox, SecretSlice};
+
+use crate::config::Config;
+
+pub const DEV_JWT: &str = ".dev/jwt.pem";
+pub const DEV_DATA: &str = ".dev/data.key";
+
+/// What the key files hold; in each list the first is the one that signs or encrypts.
+#[derive(Debug)]
+pub struct Keys {
+    /// Ed25519 private keys, PKCS#8 DER.
+    pub jwt: Vec<SecretSlice<u8>>,
+    pub data: Vec<SecretBox<[u8; 32]>>,
+}
+
+/// Reads the key files; in dev mode it makes those of `.dev/` first, if they are not there.
+pub fn load(config: &Config) -> Result<Keys, Vec<String>> {
+    let mut mistakes = Vec::new();
+    if config.is_dev() {
+        let made = [(&config.keys.jwt, DEV_JWT, new_jwt as fn() -> _), (&config.keys.data, DEV_DATA, new_data)];
+        for (files, path, new) in made {
+            let wanted = files.iter().any(|file| file == Path::new(path));
+            if wanted && let Err(error) = make(Path::new(path), new) {
+                mistakes.push(format!("The key file {path} cannot be made: {error}. Make the folder writable."));
+            }
+        }
+    }
+    let mut gather = |name: &str, file: &Path, error: String| {
+        mistakes.push(format!("The key file {} of {name} {error}.", file.display()));
+    };
+    let mut keys = Keys { jwt: Vec::new(), data: Vec::new() };
+    for file in &config.keys.jwt {
+        match read(file).and_then(|content| jwt(&content)) {
+            Ok(key) => keys.jwt.push(key),
+            Err(error) => gather("NBBANG_JWT_KEY_FILES", file, error),
+        }
+    }
+    for file in &config.keys.data {
+        match read(file).and_then(|content| data(&content)) {
+            Ok(key) => keys.data.push(key),
+            Err(error) => gather("NBBANG_DATA_KEY_FILES", file, error),
+        }
+    }
+    if mistakes.is_empty() { Ok(keys) } else { Err(mistakes) }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    fs::read(file).map_err(|error| format!("cannot be read: {error}"))
+}
+
+fn jwt(content: &[u8]) -> Result<SecretSlice<u8>, String> {
+    let must = "must be an Ed25519 key in PEM (`openssl genpkey -algorithm ed25519` makes one)";
+    let text = std::str::from_utf8(content).map_err(|_| must)?;
+    let body = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).ok_or(must)?.0;
+    let der = STANDARD.decode(body.split_whitespace().collect::<String>()).map_err(|_| must)?;
+    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| must)?;
+    Ok(der.into())
+}
+
+fn data(content: &[u8]) -> Result<SecretBox<[u8; 32]>, String> {
+    let key: [u8; 32] = content.try_into().map_err(|_| {
+        format!("must hold 32 random bytes (`head -c 32 /dev/urandom` makes them) and holds {}", content.len())
+    })?;
+    Ok(SecretBox::new(Box::new(key)))
+}
+
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const END: &str = "-----END PRIVATE KEY-----";
+
+fn new_jwt() -> io::Result<Vec<u8>> {
+    let key = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(io::Error::other)?;
+    Ok(format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode(key)).into_bytes())
+}
+
+fn new_data() -> io::Result<Vec<u8>> {
+    let mut key = vec![0; 32];
+    SystemRandom::new().fill(&mut key).map_err(io::Error::other)?;
+    Ok(key)
+}
+
+/// Several processes may start at once: each writes a file of its own and links it to the name, which only one can.
+fn make(path: &Path, new: impl Fn() -> io::Result<Vec<u8>>) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut random = [0; 8];
+    SystemRandom::new().fill(&mut random).map_err(io::Error::other)?;
+    let own = path.with_added_extension(format!("{:x}", u64::from_le_bytes(random)));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&own)?;
+    let linked = file.write_all(&new()?).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&own, path));
+    drop(fs::remove_file(&own));
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_only_for_us() {
+        let folder = std::env::temp_dir().join(format!("nbbang-keys-{}", std::process::id()));
+        let path = folder.join("data.key");
+        let made: Vec<Vec<u8>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        make(&path, new_data).unwrap();
+                        fs::read(&path).unwrap()
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        make(&path, new_data).unwrap();
+        assert!(made.iter().all(|key| *key == fs::read(&path).unwrap() && key.len() == 32));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn keys_are_what_they_should_be() {
+        assert!(jwt(&new_jwt().unwrap()).is_ok());
+        assert!(jwt(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----").is_err());
+        assert!(jwt(b"\xff").is_err());
+        assert_eq!(data(&[7; 32]).unwrap().expose_secret(), &[7; 32]);
+        assert!(data(&[7; 31]).is_err());
+    }
+}

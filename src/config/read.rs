@@ -1,0 +1,221 @@
+//! How one setting is read: what applies when it is absent, and the sentence when it is wrong. Secrets are never repeated.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use secrecy::SecretString;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::config::{AppStoreEnvironment, Mode};
+use crate::domain::terms::Settlement;
+use crate::storage::databases::MAIN;
+
+/// What applies when a setting is absent or empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// It must be set.
+    Needed,
+    /// It may be absent.
+    Nothing,
+    Means(&'static str),
+    /// In dev mode; in prod it must be set.
+    InDev(&'static str),
+    /// In dev and in prod.
+    PerMode(&'static str, &'static str),
+}
+
+impl Absent {
+    /// The text to read instead.
+    pub fn within(self, mode: Mode) -> Option<&'static str> {
+        match (self, mode) {
+            (Self::Needed, _) | (Self::InDev(_), Mode::Prod) => None,
+            (Self::Nothing, _) => Some(""),
+            (Self::Means(text), _)
+            | (Self::InDev(text) | Self::PerMode(text, _), Mode::Dev)
+            | (Self::PerMode(_, text), Mode::Prod) => Some(text),
+        }
+    }
+}
+
+pub struct Reader<'a> {
+    env: &'a dyn Fn(&str) -> Option<String>,
+    mode: Mode,
+    pub mistakes: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let mut reader = Self { env, mode: Mode::Dev, mistakes: Vec::new() };
+        // A wrong mode is told when the setting itself is read; until then the stricter one applies.
+        reader.mode =
+            reader.value("NBBANG_MODE").map_or(Mode::Dev, |text| mode(&text, Mode::Prod).unwrap_or(Mode::Prod));
+        reader
+    }
+
+    pub fn get<T>(&mut self, name: &str, absent: Absent, read: impl Fn(&str, Mode) -> Result<T, String>) -> Option<T> {
+        let value = self.value(name);
+        let text = value.as_deref().or(absent.within(self.mode));
+        let Some(text) = text else {
+            let must = read("", self.mode).err().unwrap_or_else(|| "must be set".to_owned());
+            self.mistake(&format!("{name} is missing; it {must}."));
+            return None;
+        };
+        match read(text, self.mode) {
+            Ok(value) => Some(value),
+            Err(must) => {
+                self.mistake(&format!("{name} {must}."));
+                None
+            }
+        }
+    }
+
+    pub fn mistake(&mut self, sentence: &str) {
+        self.mistakes.push(sentence.to_owned());
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        (self.env)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+}
+
+type Read<T> = Result<T, String>;
+
+/// An absent value is none.
+pub fn optional<T>(read: impl Fn(&str, Mode) -> Read<T>) -> impl Fn(&str, Mode) -> Read<Option<T>> {
+    move |text, mode| if text.is_empty() { Ok(None) } else { read(text, mode).map(Some) }
+}
+
+/// Values separated by commas.
+pub fn each<T>(read: impl Fn(&str, Mode) -> Read<T>) -> impl Fn(&str, Mode) -> Read<Vec<T>> {
+    move |text, mode| parts(text).map(|part| read(part, mode)).collect()
+}
+
+/// As [`each`], and one at least.
+pub fn some<T>(read: impl Fn(&str, Mode) -> Read<T>) -> impl Fn(&str, Mode) -> Read<Vec<T>> {
+    move |text, mode| match parts(text).map(|part| read(part, mode)).collect::<Read<Vec<T>>>()? {
+        none if none.is_empty() => read("", mode).map(|value| vec![value]),
+        values => Ok(values),
+    }
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+pub fn mode(text: &str, _: Mode) -> Read<Mode> {
+    match text {
+        "dev" => Ok(Mode::Dev),
+        "prod" => Ok(Mode::Prod),
+        _ => Err(format!("must be dev or prod, and is {text}")),
+    }
+}
+
+pub fn address(text: &str, _: Mode) -> Read<SocketAddr> {
+    text.parse().map_err(|_| format!("must be an IP address and a port, such as 127.0.0.1:8080, and is {text}"))
+}
+
+pub fn filter(text: &str, _: Mode) -> Read<String> {
+    match tracing_subscriber::EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("must be levels by module, such as info,nbbang=debug, and is {text}")),
+    }
+}
+
+pub fn database_url(text: &str, _: Mode) -> Read<SecretString> {
+    let scheme = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    let named = PgConnectOptions::from_str(text).is_ok_and(|options| options.get_database().is_some());
+    if scheme && named { Ok(text.into()) } else { Err(format!("must be {DATABASE_URL}")) }
+}
+
+const DATABASE_URL: &str = "the address of a PostgreSQL database, such as postgres://user:password@host:5432/name (with % codes for special characters)";
+
+pub fn party_urls(text: &str, mode: Mode) -> Read<Vec<(String, SecretString)>> {
+    let form = "must be name=url of each party database, separated by commas, such as \
+                party_a=postgres://user:password@host:5432/name";
+    let mut databases: Vec<(String, SecretString)> = Vec::new();
+    let mut seen = Vec::new();
+    for part in parts(text) {
+        let (name, url) = part.split_once('=').ok_or(form)?;
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if !(1..=32).contains(&name.len()) || !name.chars().all(word) || name == MAIN {
+            return Err(format!("{form}; a name has 1 to 32 of a-z, 0-9 and _, and is not `{MAIN}`"));
+        }
+        let secret = database_url(url, mode).map_err(|_| format!("must have for {name} {DATABASE_URL}"))?;
+        if databases.iter().any(|(other, _)| other == name) {
+            return Err(format!("has the name {name} twice; each party database has a name of its own"));
+        }
+        if seen.contains(&url) {
+            return Err(format!("gives {name} the address of another; each name is a database of its own"));
+        }
+        seen.push(url);
+        databases.push((name.to_owned(), secret));
+    }
+    if databases.is_empty() { Err(form.to_owned()) } else { Ok(databases) }
+}
+
+pub fn redis_url(text: &str, _: Mode) -> Read<SecretString> {
+    if text.starts_with("redis://") || text.starts_with("rediss://") {
+        Ok(text.into())
+    } else {
+        Err("must be an address such as redis://host:6379".to_owned())
+    }
+}
+
+/// A provider's base URL, without a slash at the end. In prod it is no simulator's.
+pub fn provider(text: &str, mode: Mode) -> Read<String> {
+    let form = "must be an address such as https://api.example.com";
+    let url = reqwest::Url::parse(text).map_err(|_| form)?;
+    let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")).ok_or(form)?;
+    if mode == Mode::Prod && (url.scheme() != "https" || is_here(host)) {
+        return Err("must be the provider's own https address in prod, and is a simulator's".to_owned());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn is_here(host: &str) -> bool {
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || host.ends_with(".localhost") || ip.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}
+
+pub fn toss_key(key: &str, mode: Mode) -> Read<SecretString> {
+    let test = key.starts_with("test_");
+    if mode == Mode::Prod && test {
+        return Err("must be the live secret key in prod, and is a test key, with which nobody pays".to_owned());
+    }
+    if test || key.starts_with("live_") {
+        Ok(key.into())
+    } else {
+        Err("must be the secret key from Toss Payments' developer centre, which begins with live_ or test_".to_owned())
+    }
+}
+
+pub fn secret(value: &str, mode: Mode) -> Read<SecretString> {
+    text(value, mode).map(SecretString::from)
+}
+
+pub fn text(text: &str, _: Mode) -> Read<String> {
+    if text.contains(char::is_whitespace) { Err("must have no spaces in it".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+pub fn file(text: &str, _: Mode) -> Read<PathBuf> {
+    if text.is_empty() { Err("must name a file".to_owned()) } else { Ok(text.into()) }
+}
+
+pub fn number(text: &str, _: Mode) -> Read<i64> {
+    text.parse().map_err(|_| format!("must be a number, and is {text}"))
+}
+
+pub fn settlement(text: &str, _: Mode) -> Read<Settlement> {
+    Settlement::from_word(text)
+        .ok_or_else(|| format!("must be prepaid, transfer or both, separated by a comma, and is {text}"))
+}
+
+pub fn words(text: &str, _: Mode) -> Read<Vec<AppStoreEnvironment>> {
+    let word = |part: &str| match part {
+        "production" => Ok(AppStoreEnvironment::Production),
+        "sandbox" => Ok(AppStoreEnvironment::Sandbox),
+        _ => Err(format!("must be production, sandbox or both, separated by commas, and has {part}")),
+    };
+    parts(text).map(word).collect()
+}

@@ -1,0 +1,116 @@
+//! Answers of commands that must act once, kept with their effect and in its transaction.
+
+use sqlx::PgConnection;
+
+use crate::domain::Time;
+use crate::domain::error::{Code, Error, Result};
+use crate::domain::id::Id;
+use crate::domain::party::Party;
+use crate::domain::user::User;
+
+/// A client's name for one command; with another body it is a mistake.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    pub route: &'static str,
+    pub key: &'a str,
+    pub fingerprint: &'a [u8],
+}
+
+/// The answer that was given to this very command.
+pub async fn find<T>(conn: &mut PgConnection, party: Id<Party>, user: Id<User>, key: &Key<'_>) -> Result<Option<T>>
+where
+    T: serde::de::DeserializeOwned + Send + Unpin + 'static,
+{
+    let row = sqlx::query!(
+        "select fingerprint, answer from idempotency where party_id = $1 and user_id = $2 and route = $3 and key = $4",
+        party.raw(),
+        user.raw(),
+        key.route,
+        key.key,
+    );
+    let Some(row) = row.fetch_optional(conn).await? else { return Ok(None) };
+    if row.fingerprint != key.fingerprint {
+        return Err(Code::IdempotencyKeyReused.into());
+    }
+    serde_json::from_value(row.answer).map(Some).map_err(|error| Error::internal(Code::Internal, error))
+}
+
+/// Keeps the key of a command whose answer is always what is true at the time.
+pub async fn keep(conn: &mut PgConnection, party: Id<Party>, user: Id<User>, key: &Key<'_>, now: Time) -> Result<()> {
+    let kept = sqlx::query_scalar!(
+        r#"
+        insert into idempotency (party_id, user_id, route, key, fingerprint, answer, created_at)
+        values ($1, $2, $3, $4, $5, 'null', $6)
+        on conflict (party_id, user_id, route, key) do update set key = excluded.key
+        returning fingerprint
+        "#,
+        party.raw(),
+        user.raw(),
+        key.route,
+        key.key,
+        key.fingerprint,
+        now,
+    );
+    if kept.fetch_one(conn).await? == key.fingerprint { Ok(()) } else { Err(Code::IdempotencyKeyReused.into()) }
+}
+
+/// Forgets answers older than the time for which they are promised.
+pub async fn forget(conn: &mut PgConnection, before: Time) -> Result<u64> {
+    let done = sqlx::query!("delete from idempotency where ctid = any (array(select ctid from idempotency where created_at < $1 limit 10000))", before).execute(conn).await;
+    Ok(done?.rows_affected())
+}
+
+/// In the main database: the party that this command was to make, if it was tried before.
+pub async fn fixed_party(conn: &mut PgConnection, user: Id<User>, key: &Key<'_>) -> Result<Option<Id<Party>>> {
+    let row = sqlx::query!(
+        "select fingerprint, party_id from creations where user_id = $1 and key = $2",
+        user.raw(),
+        key.key,
+    );
+    match row.fetch_optional(conn).await? {
+        Some(row) if row.fingerprint != key.fingerprint => Err(Code::IdempotencyKeyReused.into()),
+        row => Ok(row.map(|row| Id::from_raw(row.party_id))),
+    }
+}
+
+/// In the main database, of the command that makes a party: fixes which one, before it is made. Answers the id that this
+/// command's first try fixed.
+pub async fn fix_party(
+    conn: &mut PgConnection,
+    user: Id<User>,
+    key: &Key<'_>,
+    party: Id<Party>,
+    now: Time,
+) -> Result<Id<Party>> {
+    let row = sqlx::query!(
+        r#"
+        insert into creations (user_id, key, fingerprint, party_id, created_at) values ($1, $2, $3, $4, $5)
+        on conflict (user_id, key) do update set key = excluded.key
+        returning fingerprint, party_id
+        "#,
+        user.raw(),
+        key.key,
+        key.fingerprint,
+        party.raw(),
+        now,
+    );
+    // The same command is under way, and holds its row.
+    let in_progress =
+        |error: Error| if error.code == Code::Busy { error.coded(Code::RequestInProgress) } else { error };
+    let row = row.fetch_one(conn).await.map_err(|error| in_progress(error.into()))?;
+    if row.fingerprint != key.fingerprint {
+        return Err(Code::IdempotencyKeyReused.into());
+    }
+    Ok(Id::from_raw(row.party_id))
+}
+
+/// In the main database: forgets which parties old commands have made.
+pub async fn forget_creations(conn: &mut PgConnection, before: Time) -> Result<u64> {
+    let done = sqlx::query!(
+        "delete from creations where ctid = any (array(select ctid from creations where created_at < $1 limit 10000))",
+        before
+    )
+    .execute(conn)
+    .await;
+    Ok(done?.rows_affected())
+}

@@ -1,0 +1,157 @@
+//! The public view of parties: by id, and those nearest to a point. Nothing here reads the exact spot.
+
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use crate::domain::Time;
+use crate::domain::error::{Code, Error, Result};
+use crate::domain::geo::{PlaneBox, Point};
+use crate::domain::id::Id;
+use crate::domain::listing::Listing;
+use crate::domain::money::Krw;
+use crate::domain::party::{Party, State};
+use crate::domain::split::{FeeTier, Split, Tariff};
+use crate::domain::terms::{Category, Settlement, Store};
+use crate::domain::user::User;
+
+/// One party, unless somebody in it and the viewer keep away from one another; those who are in it together see it.
+pub async fn find(
+    conn: &mut PgConnection,
+    id: Id<Party>,
+    viewer: Id<User>,
+    apart: &[Id<User>],
+) -> Result<Option<Listing>> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"
+        select id, version, title, store as "store: Json<Store>", area_lat, area_lng, state, host_id, host_nickname,
+            host_trust, member_count, seats_taken, capacity, min_members, min_order_krw, food_total_krw, fee_max_krw,
+            fee_cap_krw, fee_tiers as "fee_tiers: Json<Vec<FeeTier>>", deadline_at, settlement, split, created_at,
+            null::float8 as distance
+        from parties where id = $1 and ($3 = any (member_ids) or not (host_id || member_ids) && $2)
+        "#,
+        id.raw(),
+        &raw(apart),
+        viewer.raw(),
+    );
+    row.fetch_optional(conn).await?.map(Listing::try_from).transpose()
+}
+
+/// What to look for around a point.
+pub struct Search<'a> {
+    pub centre: Point,
+    pub radius_m: u32,
+    pub category: Option<Category>,
+    pub apart: &'a [Id<User>],
+    pub now: Time,
+    /// On the plane; what is nearer is known already.
+    pub from: f64,
+    pub limit: i64,
+}
+
+/// Open parties inside the box around the radius with their distance on the plane, nearest first: a little more than the disk,
+/// whose edge the caller minds. Ordered by distance alone, since with a second key PostgreSQL would rather sort the whole box,
+/// of which it thinks that it holds next to nothing, than walk the index.
+pub async fn nearest(conn: &mut PgConnection, search: &Search<'_>) -> Result<Vec<(f64, Listing)>> {
+    let (x, y) = search.centre.plane();
+    let PlaneBox { low, high } = search.centre.plane_box(search.radius_m);
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select id, version, title, store as "store: Json<Store>", area_lat, area_lng, state, host_id, host_nickname,
+            host_trust, member_count, seats_taken, capacity, min_members, min_order_krw, food_total_krw, fee_max_krw,
+            fee_cap_krw, fee_tiers as "fee_tiers: Json<Vec<FeeTier>>", deadline_at, settlement, split, created_at,
+            area <-> point($5, $6) as distance
+        from parties
+        where state = 'open' and area <@ box(point($1, $2), point($3, $4))
+            and deadline_at > $7 and ($8::text is null or category = $8) and not member_ids && $9
+            and area <-> point($5, $6) >= $11
+        order by area <-> point($5, $6)
+        limit $10
+        "#,
+        low.0,
+        low.1,
+        high.0,
+        high.1,
+        x,
+        y,
+        search.now,
+        search.category.map(Category::word),
+        &raw(search.apart),
+        search.limit,
+        search.from,
+    );
+    let placed = |row: Row| Ok((row.distance.unwrap_or_default(), Listing::try_from(row)?));
+    rows.fetch_all(conn).await?.into_iter().map(placed).collect()
+}
+
+fn raw(users: &[Id<User>]) -> Vec<i64> {
+    users.iter().map(|user| user.raw()).collect()
+}
+
+struct Row {
+    id: i64,
+    version: i64,
+    title: String,
+    store: Json<Store>,
+    area_lat: f64,
+    area_lng: f64,
+    state: String,
+    host_id: i64,
+    host_nickname: String,
+    host_trust: i16,
+    member_count: i16,
+    seats_taken: i16,
+    capacity: i16,
+    min_members: i16,
+    min_order_krw: i64,
+    food_total_krw: i64,
+    fee_max_krw: i64,
+    fee_cap_krw: Option<i64>,
+    fee_tiers: Json<Vec<FeeTier>>,
+    deadline_at: Time,
+    settlement: String,
+    split: String,
+    created_at: Time,
+    distance: Option<f64>,
+}
+
+impl TryFrom<Row> for Listing {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let unknown = || Error::internal(Code::Internal, "a party's row holds an unknown word");
+        let split = Split::from_word(&row.split).ok_or_else(unknown)?;
+        let food_total_krw = Krw::new(row.food_total_krw);
+        let tariff = Tariff {
+            split,
+            fee_tiers: row.fee_tiers.0,
+            discount_krw: Krw::ZERO,
+            min_members: row.min_members,
+            min_order_krw: Krw::new(row.min_order_krw),
+        };
+        Ok(Self {
+            id: Id::from_raw(row.id),
+            version: row.version,
+            title: row.title,
+            store: row.store.0,
+            area: Point { lat: row.area_lat, lng: row.area_lng },
+            state: State::from_word(&row.state).ok_or_else(unknown)?,
+            host_id: Id::from_raw(row.host_id),
+            host_nickname: row.host_nickname,
+            host_trust: row.host_trust,
+            member_count: row.member_count,
+            seats_taken: row.seats_taken,
+            capacity: row.capacity,
+            min_members: row.min_members,
+            min_order_krw: Krw::new(row.min_order_krw),
+            food_total_krw,
+            fee_krw: tariff.fee(food_total_krw),
+            fee_cap_krw: Krw::new(row.fee_cap_krw.unwrap_or(row.fee_max_krw)),
+            deadline_at: row.deadline_at,
+            settlement: Settlement::from_word(&row.settlement).ok_or_else(unknown)?,
+            split,
+            created_at: row.created_at,
+        })
+    }
+}

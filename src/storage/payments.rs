@@ -1,0 +1,99 @@
+//! Payments and refunds that wait for the provider, and its hints.
+
+use sqlx::PgConnection;
+use time::Duration;
+
+use crate::domain::Time;
+use crate::domain::error::Result;
+use crate::domain::id::Id;
+use crate::domain::party::Party;
+use crate::domain::payment::Payment;
+
+/// Payments that the provider is to be asked about. Each is ours for `lease`; another worker does not get it meanwhile.
+pub async fn lease_due(
+    conn: &mut PgConnection,
+    now: Time,
+    lease: Duration,
+    limit: i64,
+) -> Result<Vec<(Id<Party>, Id<Payment>)>> {
+    let rows = sqlx::query!(
+        r#"
+        update payments set check_at = $2
+        where id in (
+            select id from payments where check_at <= $1 order by check_at limit $3 for update skip locked
+        )
+        returning party_id, id
+        "#,
+        now,
+        now + lease,
+        limit,
+    );
+    let rows = rows.fetch_all(conn).await?.into_iter();
+    Ok(rows.map(|row| (Id::from_raw(row.party_id), Id::from_raw(row.id))).collect())
+}
+
+/// Payments with a refund to send.
+pub async fn refunds_due(conn: &mut PgConnection, now: Time, limit: i64) -> Result<Vec<(Id<Party>, Id<Payment>)>> {
+    let rows = sqlx::query!(
+        r#"
+        select distinct party_id, payment_id from (
+            select party_id, payment_id from refunds where send_at <= $1 order by send_at limit $2
+        ) due
+        "#,
+        now,
+        limit,
+    );
+    let rows = rows.fetch_all(conn).await?.into_iter();
+    Ok(rows.map(|row| (Id::from_raw(row.party_id), Id::from_raw(row.payment_id))).collect())
+}
+
+/// Keeps a hint of the provider once; a payment that we do not have is none of our business.
+pub async fn insert_webhook(
+    conn: &mut PgConnection,
+    payment: Id<Payment>,
+    transmission: &str,
+    now: Time,
+) -> Result<()> {
+    sqlx::query!(
+        r#"
+        with fence as materialized (select shard_fence($4))
+        insert into webhooks (payment_id, transmission_id, received_at)
+        select id, $2, $3 from fence, payments where id = $1
+        on conflict do nothing
+        "#,
+        payment.raw(),
+        transmission,
+        now,
+        i32::from(payment.shard().number()),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Payments with hints that nobody has followed up.
+pub async fn hinted(conn: &mut PgConnection, limit: i64) -> Result<Vec<(Id<Party>, Id<Payment>)>> {
+    let rows = sqlx::query!(
+        r#"
+        select distinct p.party_id, p.id from (
+            select payment_id from webhooks where handled_at is null order by received_at limit $1
+        ) hint join payments p on p.id = hint.payment_id
+        "#,
+        limit,
+    );
+    let rows = rows.fetch_all(conn).await?.into_iter();
+    Ok(rows.map(|row| (Id::from_raw(row.party_id), Id::from_raw(row.id))).collect())
+}
+
+/// The hints that came before the provider was asked have been followed up.
+pub async fn hints_handled(conn: &mut PgConnection, payment: Id<Payment>, asked_at: Time, now: Time) -> Result<()> {
+    sqlx::query!(
+        "update webhooks set handled_at = $3 where payment_id = $1 and received_at <= $2 and handled_at is null",
+        payment.raw(),
+        asked_at,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
