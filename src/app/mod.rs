@@ -1,0 +1,141 @@
+//! The use cases, and what all of them share: settings, databases, ids and the clock.
+
+pub mod auth;
+pub mod clock;
+pub mod hints;
+pub mod hosting;
+pub mod ids;
+pub mod keys;
+pub mod news;
+pub mod operators;
+pub mod orders;
+pub mod parties;
+pub mod payments;
+pub mod refunds;
+pub mod relay;
+pub mod search;
+pub mod users;
+mod vault;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::app::clock::Clock;
+use crate::app::ids::Ids;
+use crate::app::keys::Keys;
+use crate::app::news::News;
+use crate::app::vault::Vault;
+use crate::config::{self, Config};
+use crate::domain::error::{Code, Error, Result};
+use crate::domain::id::Shard;
+use crate::storage::databases::Databases;
+use crate::storage::migrate;
+use crate::upstream::toss::Toss;
+
+pub use crate::storage::idempotency::Key;
+
+/// How long the end waits for work that is going on.
+const LAST_WORK: Duration = Duration::from_secs(15);
+
+pub struct App {
+    pub config: Config,
+    pub databases: Arc<Databases>,
+    pub ids: Ids,
+    pub clock: Clock,
+    pub keys: Keys,
+    vault: Vault,
+    toss: Toss,
+    pub news: News,
+    tasks: Tasks,
+}
+
+/// What goes on when the request that began it is gone; it ends before the process does.
+struct Tasks {
+    runtime: Handle,
+    tracker: TaskTracker,
+}
+
+impl App {
+    /// Connects to what nothing works without; what stands in the way is told in a sentence.
+    pub async fn start(config: Config) -> Result<Arc<Self>, String> {
+        let files = config::keys::load(&config).map_err(|mistakes| mistakes.join("\n"))?;
+        let jwt: Vec<&[u8]> = files.jwt.iter().map(ExposeSecret::expose_secret).collect();
+        let keys = Keys::from_pkcs8(&jwt)?;
+        let data: Vec<[u8; 32]> = files.data.iter().map(|key| *key.expose_secret()).collect();
+        let vault = Vault::new(&data).ok_or("NBBANG_DATA_KEY_FILES names no key. Name one at least.")?;
+        let databases = Arc::new(config.storage.databases()?);
+        migrate::ready(&databases).await?;
+        let told = |error: Error| error.internal.unwrap_or_else(|| error.code.word().to_owned());
+        let toss = Toss::new(&config.toss.base_url, &config.toss.secret_key).map_err(told)?;
+        databases.load_map().await.map_err(told)?;
+        let ids = Ids::start(Arc::clone(databases.main_database()), clock::real_ms).await.map_err(told)?;
+        let clock = Clock::load(&databases.main()).await.map_err(told)?;
+        databases.watch();
+        let tasks = Tasks { runtime: Handle::current(), tracker: TaskTracker::new() };
+        Ok(Arc::new(Self { config, databases, ids, clock, keys, vault, toss, news: News::default(), tasks }))
+    }
+
+    /// Whether requests can be served: the databases answer and have the tables that this program knows.
+    pub async fn ready(&self) -> Result<()> {
+        migrate::still_ready(&self.databases).await.map_err(|why| Error::internal(Code::DatabaseUnavailable, why))
+    }
+
+    /// Makes ids on a shard; they can be made while a rule is applied, so without waiting.
+    fn mint(&self, shard: Shard) -> impl Fn() -> Result<i64> + Sync + '_ {
+        move || self.ids.try_next(shard)
+    }
+
+    /// Takes over what another process has added to the rules' clock; in prod nobody does.
+    pub async fn follow_clock(&self) -> Result<()> {
+        if self.config.is_dev() { self.clock.reload(&self.databases.main()).await } else { Ok(()) }
+    }
+
+    /// Does work that must not end with the request that began it.
+    async fn see_through<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let done = self.tasks.tracker.spawn_on(work, &self.tasks.runtime).await;
+        done.unwrap_or_else(|error| Err(Error::internal(Code::Internal, error)))
+    }
+
+    /// Waits for what is going on, gives the id slot back and ends the connections; call it when no more requests come.
+    pub async fn stop(&self) {
+        self.tasks.tracker.close();
+        if timeout(LAST_WORK, self.tasks.tracker.wait()).await.is_err() {
+            tracing::warn!("some payments were not seen through; the jobs of the next process do that");
+        }
+        self.ids.stop().await;
+        self.databases.close().await;
+    }
+}
+
+/// Which versions of a thing a change is meant for; none: whichever it is in.
+#[derive(Debug, Default)]
+pub struct Expected(pub Option<Vec<i64>>);
+
+impl Expected {
+    fn check(&self, version: i64) -> Result<()> {
+        let meant = self.0.as_ref().is_none_or(|versions| versions.contains(&version));
+        if meant { Ok(()) } else { Err(Code::PreconditionFailed.into()) }
+    }
+}
+
+/// A random number for names that nobody can guess.
+#[expect(clippy::disallowed_methods, reason = "the one source of randomness for the floors below")]
+pub fn random() -> Uuid {
+    Uuid::new_v4()
+}
+
+/// Bytes that nobody can guess, for keys and tokens.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|e| Error::internal(Code::Internal, e))?;
+    Ok(bytes)
+}

@@ -1,0 +1,53 @@
+//! Passes on what has happened in parties: to "my parties" and the hosting slots in the main database. Any row may be passed
+//! on twice or out of order; the newest version wins.
+
+use crate::app::App;
+use crate::domain::error::Result;
+use crate::domain::id::Id;
+use crate::domain::party::Party;
+use crate::stop_point;
+use crate::storage::databases::Database;
+use crate::storage::{hosting, my_parties, outbox};
+
+/// Passes on what is waiting; says of how many parties. One whose news cannot be passed on does not hold up the others.
+pub async fn relay(app: &App, limit: i64) -> Result<usize> {
+    let mut count = 0;
+    for database in app.databases.party_databases() {
+        count += database.done(relay_from(app, database, limit).await);
+    }
+    Ok(count)
+}
+
+async fn relay_from(app: &App, database: &Database, limit: i64) -> Result<usize> {
+    let pending = outbox::pending(&mut *database.pool().acquire().await?, limit).await?;
+    if pending.is_empty() {
+        return Ok(0);
+    }
+    let Err(error) = pass_on(app, database, &pending).await else { return Ok(pending.len()) };
+    tracing::warn!(?error, "news was not passed on together; passing it on party by party");
+    let mut count = 0;
+    for party in pending {
+        match pass_on(app, database, &[party]).await {
+            Ok(()) => count += 1,
+            Err(error) => tracing::warn!(?error, %party, "a party's news was not passed on"),
+        }
+    }
+    Ok(count)
+}
+
+/// All of them at once: a statement for each step, however many parties there are.
+async fn pass_on(app: &App, database: &Database, parties: &[Id<Party>]) -> Result<()> {
+    let copies = my_parties::of(&mut *database.pool().acquire().await?, parties).await?;
+    // The host always has an order, so every party is among them.
+    let mut versions: Vec<(Id<Party>, i64)> = copies.iter().map(|copy| (copy.summary.party_id, copy.version)).collect();
+    versions.dedup();
+    let of = |ended| copies.iter().filter(move |copy| copy.ended == ended).map(|copy| copy.summary.party_id);
+    {
+        let mut main = app.databases.main().acquire().await?;
+        my_parties::save(&mut main, &copies).await?;
+        hosting::release(&mut main, &of(true).collect::<Vec<_>>()).await?;
+        hosting::confirm(&mut main, &of(false).collect::<Vec<_>>()).await?;
+    }
+    stop_point!("relay.passed_on");
+    outbox::relayed(&mut *database.pool().acquire().await?, &versions, app.clock.now()).await
+}

@@ -1,0 +1,141 @@
+//! Finding parties: those near a point, and one's own.
+
+use futures_util::future::try_join_all;
+
+use crate::app::{App, users};
+use crate::domain::error::Result;
+use crate::domain::geo::{DistanceBand, Point};
+use crate::domain::id::Id;
+use crate::domain::listing::{Listing, Place, Role, Summary};
+use crate::domain::order::Order;
+use crate::domain::party::{Party, State};
+use crate::domain::terms::Category;
+use crate::domain::user::User;
+use crate::storage::listings::{self, Search};
+use crate::storage::{my_parties, patiently};
+
+/// Around which point, how far, and what. `after` is the place of the last one that is known, in metres.
+#[derive(Clone, Copy, Debug)]
+pub struct Nearby {
+    pub centre: Point,
+    pub radius_m: u32,
+    pub category: Option<Category>,
+    pub after: Option<Place>,
+    pub limit: usize,
+}
+
+/// Some of a list, and where the rest begins.
+pub struct Page<T, C> {
+    pub items: Vec<T>,
+    pub next: Option<C>,
+}
+
+/// Open parties whose area's centre is within the radius, nearest first. Each database that can hold one is asked once a
+/// round, all at the same time; they answer in the order of the index's plane, which is a little out of scale, so a party
+/// counts as soon as nothing that is still unseen can be nearer. When too few count, more are asked for.
+pub async fn nearby(
+    app: &App,
+    viewer: Id<User>,
+    nearby: Nearby,
+) -> Result<Page<(Listing, Option<DistanceBand>), Place>> {
+    let apart = users::apart_from(app, viewer).await?;
+    let homes = app.databases.homes(&nearby.centre.shards_within(nearby.radius_m))?;
+    let scale = nearby.centre.plane_scale(nearby.radius_m);
+    let mut search = Search {
+        centre: nearby.centre,
+        radius_m: nearby.radius_m,
+        category: nearby.category,
+        apart: &apart,
+        now: app.clock.now(),
+        from: nearby.after.map_or(0.0, |place| scale.nearest(place.distance)),
+        limit: i64::try_from(nearby.limit).unwrap_or(i64::MAX).saturating_add(10),
+    };
+    loop {
+        let search_now = &search;
+        let answers = try_join_all(homes.iter().map(|database| async move {
+            let mut lane = database.lane().await?;
+            let nearest = patiently(listings::nearest(&mut lane, search_now)).await;
+            lane.done(nearest)
+        }))
+        .await?;
+        // What a database did not send is no nearer than the last that it did.
+        let cut = answers.iter().filter(|rows| i64::try_from(rows.len()).is_ok_and(|rows| rows >= search.limit));
+        let unseen =
+            cut.filter_map(|rows| rows.last()).map(|(on_plane, _)| scale.least_m(*on_plane)).min_by(f64::total_cmp);
+        let found = answers.into_iter().flatten().map(|(_, listing)| (measured(nearby.centre, &listing), listing));
+        let mut found: Vec<_> = found.filter(|(place, _)| nearby.wants(place)).collect();
+        found.sort_by(|(a, _), (b, _)| a.compare(b));
+        // A party that moved between two databases meanwhile is in both answers.
+        found.dedup_by_key(|(place, _)| place.id);
+        let sure = found.partition_point(|(place, _)| unseen.is_none_or(|unseen| place.distance < unseen));
+        if unseen.is_none() || sure > nearby.limit {
+            return Ok(page(found, nearby.limit));
+        }
+        search.limit = search.limit.saturating_mul(2);
+    }
+}
+
+impl Nearby {
+    fn wants(&self, place: &Place) -> bool {
+        let is_new = self.after.is_none_or(|after| place.compare(&after).is_gt());
+        is_new && place.distance <= f64::from(self.radius_m)
+    }
+}
+
+fn measured(centre: Point, listing: &Listing) -> Place {
+    Place { distance: centre.distance_m(listing.area), id: listing.id }
+}
+
+fn page(mut found: Vec<(Place, Listing)>, limit: usize) -> Page<(Listing, Option<DistanceBand>), Place> {
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(place, _)| *place);
+    let items = found.into_iter().map(|(place, listing)| (listing, DistanceBand::of(place.distance)));
+    Page { items: items.collect(), next }
+}
+
+/// What the examples of the documentation are about: a party to join, and a guest's order in another one.
+#[derive(Debug, Default)]
+pub struct Sample {
+    pub open: Option<Seated>,
+    pub joined: Option<Seated>,
+}
+
+/// Somebody's seat in an open party.
+#[derive(Clone, Copy, Debug)]
+pub struct Seated {
+    pub user_id: Id<User>,
+    pub party_id: Id<Party>,
+    pub order_id: Id<Order>,
+}
+
+/// The newest there are. In development alone: the question has no index.
+pub async fn sample(app: &App) -> Result<Sample> {
+    let seats = my_parties::open_seats(&mut *app.databases.main().acquire().await?, app.clock.now(), 200).await?;
+    let seat = |(user_id, summary): &(Id<User>, Summary)| Seated {
+        user_id: *user_id,
+        party_id: summary.party_id,
+        order_id: summary.order_id,
+    };
+    let joined = seats.iter().find(|(_, summary)| summary.role == Role::Guest);
+    let other = |summary: &Summary| joined.is_none_or(|(_, joined)| joined.party_id != summary.party_id);
+    let open = seats.iter().find(|(_, summary)| summary.role == Role::Host && other(summary));
+    Ok(Sample { open: open.map(seat), joined: joined.map(seat) })
+}
+
+/// One's own parties, newest first.
+pub async fn mine(
+    app: &App,
+    user: Id<User>,
+    state: Option<State>,
+    before: Option<Id<Party>>,
+    limit: usize,
+) -> Result<Page<Summary, Id<Party>>> {
+    let fetch = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut conn = app.databases.main().acquire().await?;
+    let mut items = my_parties::list(&mut conn, user, state, before, fetch).await?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|summary| summary.party_id);
+    Ok(Page { items, next })
+}

@@ -1,0 +1,67 @@
+//! What users see and say of themselves and of each other.
+
+use sqlx::PgConnection;
+
+use crate::app::App;
+use crate::domain::error::{Code, Error, FieldFault, Result};
+use crate::domain::id::Id;
+use crate::domain::user::{self, Language, User};
+use crate::storage::{bounded, users};
+
+/// The caller's own profile. A token can outlive its user.
+pub async fn me(app: &App, user: Id<User>) -> Result<User> {
+    let mut conn = bounded(app.databases.main().acquire()).await?;
+    users::find(&mut conn, user).await?.ok_or_else(|| Code::Unauthenticated.into())
+}
+
+/// Changes what is given.
+pub async fn change_me(app: &App, user: Id<User>, nickname: Option<&str>, language: Option<Language>) -> Result<User> {
+    let nickname = nickname.map(user::nickname).transpose().map_err(|fault| Error::field("/nickname", fault))?;
+    let mut conn = bounded(app.databases.main().acquire()).await?;
+    let changed = users::change(&mut conn, user, nickname.as_deref(), language).await?;
+    changed.ok_or_else(|| Code::Unauthenticated.into())
+}
+
+/// Another user, or oneself; nobody sees the profile of one who keeps him away.
+pub async fn profile(app: &App, viewer: Id<User>, id: Id<User>) -> Result<User> {
+    let mut conn = bounded(app.databases.main().acquire()).await?;
+    let user = users::find(&mut conn, id).await?.ok_or(Code::NotFound)?;
+    if users::blocks(&mut conn, id, viewer).await? {
+        return Err(Code::NotFound.into());
+    }
+    Ok(user)
+}
+
+/// Keeps `other` away from `user`, and `user` from `other`.
+pub async fn block(app: &App, user: Id<User>, other: Id<User>) -> Result<()> {
+    let mut conn = bounded(app.databases.main().acquire()).await?;
+    check_other(&mut conn, user, other).await?;
+    users::block(&mut conn, user, other, app.clock.now()).await
+}
+
+pub async fn unblock(app: &App, user: Id<User>, other: Id<User>) -> Result<()> {
+    let mut conn = bounded(app.databases.main().acquire()).await?;
+    check_other(&mut conn, user, other).await?;
+    users::unblock(&mut conn, user, other).await
+}
+
+/// Everyone whom the user keeps away, or who keeps him away.
+pub(super) async fn apart_from(app: &App, user: Id<User>) -> Result<Vec<Id<User>>> {
+    let mut lane = app.databases.main_lane().await?;
+    let apart = users::apart_from(&mut lane, user).await;
+    lane.done(apart)
+}
+
+/// What a join has to know of the user: his trust, and whom he is apart from.
+pub(super) async fn joining(app: &App, user: Id<User>) -> Result<(i16, Vec<Id<User>>)> {
+    let mut lane = app.databases.main_lane().await?;
+    let joining = users::joining(&mut lane, user).await;
+    lane.done(joining)?.ok_or_else(|| Code::Unauthenticated.into())
+}
+
+async fn check_other(conn: &mut PgConnection, user: Id<User>, other: Id<User>) -> Result<()> {
+    if user == other {
+        return Err(Error::field("user_id", FieldFault::NotAllowedHere));
+    }
+    if users::exists(conn, other).await? { Ok(()) } else { Err(Code::NotFound.into()) }
+}

@@ -1,0 +1,232 @@
+//! Sessions in JSON, the public keys of our tokens, and what only developers may do.
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpResponse, delete, get, post};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::app::auth::{self, SignedIn};
+use crate::domain::error::{Error, FieldFault, Result};
+use crate::domain::user::{self, Language};
+use crate::errors;
+use crate::http::extract::{Caller, Json};
+use crate::http::schema::Timestamp;
+use crate::http::users::Me;
+
+/// A session that has begun or gone on.
+#[derive(Serialize, ToSchema)]
+pub struct Session {
+    /// For the header `Authorization: Bearer …`.
+    #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9.eyJpc3MiOiJuYmJhbmcifQ.c2lnbmF0dXJl")]
+    access_token: String,
+    /// For the next refresh; good once.
+    #[schema(example = "Yw8y3v0m4wq1rj2nJkq9h0wqkJH2l7mQxv3v0m4wq1r")]
+    refresh_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds until the access token expires.
+    #[schema(example = 900)]
+    expires_in: i64,
+    user: Me,
+}
+
+impl From<SignedIn> for Session {
+    fn from(signed_in: SignedIn) -> Self {
+        Self {
+            access_token: signed_in.access_token,
+            refresh_token: signed_in.refresh_token,
+            token_type: "Bearer",
+            expires_in: signed_in.expires_in.whole_seconds(),
+            user: signed_in.user.into(),
+        }
+    }
+}
+
+/// Who a developer wants to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDevSession {
+    /// The same handle is the same user, also after a restart.
+    #[schema(example = "mina", pattern = "^[a-z0-9_-]{1,30}$")]
+    handle: String,
+}
+
+errors!(CreateDevSessionErrors: BODY);
+
+/// Be a made-up user
+///
+/// In development only: tokens for a made-up user of that name. Put the `access_token` into *Authorize*.
+#[utoipa::path(
+    tag = "Developing",
+    request_body(content = NewDevSession, description = "Who to be.", example = json!({"handle": "mina"})),
+    responses(
+        (status = 200, description = "The session.", body = Session, example = json!({
+            "access_token": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9.eyJpc3MiOiJuYmJhbmcifQ.c2lnbmF0dXJl",
+            "refresh_token": "Yw8y3v0m4wq1rj2nJkq9h0wqkJH2l7mQxv3v0m4wq1r", "token_type": "Bearer", "expires_in": 900,
+            "user": {
+                "id": "117440512000000001", "nickname": "mina", "trust": 50, "created_at": "2026-11-24T12:30:00.000Z",
+                "app_account_token": "0b0f3a52-7f4e-4c1b-9a53-7f1f0f3f9f10", "language": "ko",
+            },
+        })),
+        CreateDevSessionErrors,
+    ),
+)]
+#[post("/v1/dev/sessions")]
+pub async fn create_dev_session(app: Data<App>, language: Language, new: Json<NewDevSession>) -> Result<Json<Session>> {
+    let handle = user::handle(&new.0.handle).map_err(|fault| Error::field("/handle", fault))?;
+    Ok(Json(auth::sign_in_dev(&app, handle, language).await?.into()))
+}
+
+/// 31 days.
+const LONGEST_ADVANCE_S: u32 = 31 * 86_400;
+
+/// How far to advance the rules' clock.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Advance {
+    /// Seconds, at most 31 days at a time.
+    #[schema(example = 600, minimum = 0, maximum = 2_678_400)]
+    advance_s: u32,
+}
+
+/// What the rules' clock shows.
+#[derive(Serialize, ToSchema)]
+pub struct DevClock {
+    now: Timestamp,
+}
+
+errors!(AdvanceDevClockErrors: BODY);
+
+/// Advance the clock
+///
+/// In development only: moves the clock of deadlines and pick-ups, never that of ids and tokens. It does not go back.
+#[utoipa::path(
+    tag = "Developing",
+    request_body(content = Advance, description = "How far.", example = json!({"advance_s": 600})),
+    responses(
+        (status = 200, description = "The clock.", body = DevClock, example = json!({"now": "2026-11-24T12:40:00.000Z"})),
+        AdvanceDevClockErrors,
+    ),
+)]
+#[post("/v1/dev/clock")]
+pub async fn advance_dev_clock(app: Data<App>, advance: Json<Advance>) -> Result<Json<DevClock>> {
+    let seconds = advance.0.advance_s;
+    if seconds > LONGEST_ADVANCE_S {
+        return Err(Error::field("/advance_s", FieldFault::OutOfRange));
+    }
+    Ok(Json(DevClock { now: app.clock.advance(&app.databases.main(), seconds).await?.into() }))
+}
+
+/// The token of a session that is to go on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// The newest one that the session got.
+    #[schema(example = "Yw8y3v0m4wq1rj2nJkq9h0wqkJH2l7mQxv3v0m4wq1r")]
+    refresh_token: String,
+}
+
+errors!(RefreshSessionErrors: BODY; RefreshTokenInvalid);
+
+/// Stay signed in
+///
+/// Gives a new access token, and a new refresh token in place of the old one. If the answer is lost, ask again with the old
+/// one within 10 seconds and get the same again; any other second use of a token ends the session.
+#[utoipa::path(
+    tag = "Sessions",
+    request_body(
+        content = Refresh,
+        description = "The newest refresh token.",
+        example = json!({"refresh_token": "Yw8y3v0m4wq1rj2nJkq9h0wqkJH2l7mQxv3v0m4wq1r"}),
+    ),
+    responses(
+        (status = 200, description = "The session.", body = Session, example = json!({
+            "access_token": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9.eyJpc3MiOiJuYmJhbmcifQ.c2lnbmF0dXJl",
+            "refresh_token": "q1rYw8y3v0m4wq1rj2nJkq9h0wqkJH2l7mQxv3v0m4w", "token_type": "Bearer", "expires_in": 900,
+            "user": {
+                "id": "117440512000000001", "nickname": "mina", "trust": 50, "created_at": "2026-11-24T12:30:00.000Z",
+                "app_account_token": "0b0f3a52-7f4e-4c1b-9a53-7f1f0f3f9f10", "language": "ko",
+            },
+        })),
+        RefreshSessionErrors,
+    ),
+)]
+#[post("/v1/sessions/refresh")]
+pub async fn refresh_session(app: Data<App>, refresh: Json<Refresh>) -> Result<Json<Session>> {
+    Ok(Json(auth::refresh(&app, &refresh.0.refresh_token).await?.into()))
+}
+
+errors!(DeleteSessionErrors: CALLER);
+
+/// Sign out
+///
+/// Ends the session of the access token: it cannot be refreshed any more. The access token itself lives on for its last
+/// minutes, so forget it.
+#[utoipa::path(
+    tag = "Sessions",
+    security(("bearer" = [])),
+    responses((status = 204, description = "The session has ended."), DeleteSessionErrors),
+)]
+#[delete("/v1/sessions/current")]
+pub async fn delete_session(app: Data<App>, caller: Caller) -> Result<HttpResponse> {
+    auth::sign_out(&app, caller.session_id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Public keys.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what jsonwebtoken writes")]
+pub struct Jwks {
+    /// The newest first.
+    keys: Vec<Jwk>,
+}
+
+/// A public key (RFC 7517, RFC 8037).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what jsonwebtoken writes")]
+pub struct Jwk {
+    /// The key's thumbprint (RFC 7638); a token names its key by it.
+    #[schema(example = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")]
+    kid: String,
+    /// The kind of key.
+    #[schema(example = "OKP")]
+    kty: String,
+    /// The curve.
+    #[schema(example = "Ed25519")]
+    crv: String,
+    /// The key itself, in base64url.
+    #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
+    x: String,
+    /// The algorithm of signatures.
+    #[schema(example = "EdDSA")]
+    alg: String,
+    /// What the key is for.
+    #[schema(rename = "use", example = "sig")]
+    r#use: String,
+    /// What can be done with it.
+    #[schema(example = json!(["verify"]))]
+    key_ops: Vec<String>,
+}
+
+errors!(GetJwksErrors:);
+
+/// The public keys of our access tokens
+///
+/// For whoever verifies them beside us. While a key is being replaced there are two.
+#[utoipa::path(
+    tag = "Service",
+    responses(
+        (status = 200, description = "The keys.", body = Jwks, example = json!({"keys": [{
+            "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "kty": "OKP", "crv": "Ed25519",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "alg": "EdDSA", "use": "sig", "key_ops": ["verify"],
+        }]})),
+        GetJwksErrors,
+    ),
+)]
+#[get("/.well-known/jwks.json")]
+pub async fn get_jwks(app: Data<App>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(app.keys.public())
+}

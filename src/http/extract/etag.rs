@@ -1,0 +1,125 @@
+//! Versions of things in `ETag`, `If-None-Match` and `If-Match`.
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use std::future::{Ready, ready};
+
+use serde::Serialize;
+
+use crate::app::Expected;
+use crate::domain::error::{Code, Error, Result};
+
+/// The tag of one version of a thing. It goes out strong, and weak when the answer is compressed.
+///
+/// What it names is the version, not the bytes: `If-Match` takes the weak form too, since a client whose answers are
+/// compressed never sees another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ETag(String);
+
+impl ETag {
+    pub fn of(version: i64) -> Self {
+        Self(format!("v{version}"))
+    }
+
+    /// Of a view that depends on who looks, or on more than the version.
+    #[must_use]
+    pub fn with(self, part: impl std::fmt::Display) -> Self {
+        Self(format!("{}-{part}", self.0))
+    }
+
+    /// 304 if the client has this version, else 200 with `body`.
+    pub fn respond(&self, request: &HttpRequest, body: impl Serialize) -> HttpResponse {
+        let unchanged = named(request, &header::IF_NONE_MATCH).is_some_and(|tags| self.is_in(&tags));
+        let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header(self.header());
+        if unchanged { response.finish() } else { response.json(body) }
+    }
+
+    /// For an answer to a change.
+    pub fn header(&self) -> (HeaderName, String) {
+        (header::ETAG, format!("\"{}\"", self.0))
+    }
+
+    /// Refuses with 412 when the client demands another version by `If-Match`.
+    pub fn demanded_by(&self, request: &HttpRequest) -> Result<()> {
+        match named(request, &header::IF_MATCH) {
+            Some(tags) if !self.is_in(&tags) => Err(Code::PreconditionFailed.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_in(&self, tags: &str) -> bool {
+        tags.trim() == "*"
+            || tags.split(',').any(|tag| {
+                let tag = tag.trim();
+                let tag = tag.strip_prefix("W/").unwrap_or(tag);
+                tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) == Some(&self.0)
+            })
+    }
+}
+
+/// From `If-Match`; tags that are not of our making name no version.
+impl FromRequest for Expected {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let tags = named(request, &header::IF_MATCH).filter(|tags| tags.trim() != "*");
+        ready(Ok(Self(tags.map(|tags| tags.split(',').filter_map(version).collect()))))
+    }
+}
+
+fn version(tag: &str) -> Option<i64> {
+    let tag = tag.trim();
+    tag.strip_prefix("W/").unwrap_or(tag).strip_prefix("\"v")?.strip_suffix('"')?.parse().ok()
+}
+
+/// All values of a header that is a list; one that cannot be read is there all the same, and names nothing of ours.
+fn named(request: &HttpRequest, name: &HeaderName) -> Option<String> {
+    let values: Vec<_> =
+        request.headers().get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_client_gets_what_it_has_not() {
+        let tag = ETag::of(12);
+        for (value, status) in [
+            (r#""v12""#, StatusCode::NOT_MODIFIED),
+            (r#"W/"v12""#, StatusCode::NOT_MODIFIED),
+            (r#""v11", W/"v12""#, StatusCode::NOT_MODIFIED),
+            ("*", StatusCode::NOT_MODIFIED),
+            (r#""v1""#, StatusCode::OK),
+            ("v12", StatusCode::OK),
+            (r#""v12" junk"#, StatusCode::OK),
+        ] {
+            let request = TestRequest::get().insert_header(("if-none-match", value)).to_http_request();
+            let response = tag.respond(&request, 1);
+            assert_eq!(response.status(), status, "{value}");
+            assert_eq!(response.headers().get("etag").unwrap(), "\"v12\"");
+        }
+        assert_eq!(tag.respond(&TestRequest::get().to_http_request(), 1).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_client_changes_what_it_has_seen() {
+        let tag = ETag::of(12).with("en");
+        let demanded = |value| {
+            let request = TestRequest::put().insert_header(("if-match", value)).to_http_request();
+            tag.demanded_by(&request).map_err(|e| e.code)
+        };
+        assert_eq!(demanded("\"v12-en\""), Ok(()));
+        assert_eq!(demanded("W/\"v12-en\""), Ok(()));
+        assert_eq!(demanded("*"), Ok(()));
+        assert_eq!(demanded("\"v12\""), Err(Code::PreconditionFailed));
+        assert!(tag.demanded_by(&TestRequest::put().to_http_request()).is_ok());
+    }
+}

@@ -1,0 +1,196 @@
+//! Finding parties in JSON: near a point, and one's own.
+
+use actix_web::get;
+use actix_web::web::Data;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::app::search::{self, Nearby};
+use crate::domain::error::{Error, Field, FieldFault, Result};
+use crate::domain::geo::Point;
+use crate::domain::id::Id;
+use crate::domain::listing::{Place, Role, Summary};
+use crate::domain::order::OrderState;
+use crate::domain::party::State;
+use crate::domain::terms::{Category, Store};
+use crate::errors;
+use crate::http::extract::{Caller, Json, Query, cursor};
+use crate::http::parties::PartyView;
+use crate::http::schema::{OrderId, PartyId, Timestamp};
+
+/// Where to look, and for what.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NearbyQuery {
+    lat: f64,
+    lng: f64,
+    radius_m: Option<u32>,
+    category: Option<Category>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// Parties near a point.
+#[derive(Serialize, ToSchema)]
+pub struct NearbyPage {
+    /// Nearest first.
+    items: Vec<PartyView>,
+    /// For the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "c2VhcmNoLWFmdGVyLWE")]
+    next_cursor: Option<String>,
+}
+
+errors!(FindPartiesErrors: CALLER, QUERY; InvalidCursor);
+
+/// Find parties
+///
+/// Open parties near a point, nearest first; distances are from the centre of each party's area. The point is neither stored
+/// nor logged.
+#[utoipa::path(
+    tag = "Parties",
+    security(("bearer" = [])),
+    params(
+        ("lat" = f64, Query, description = "Degrees, WGS 84.", example = 37.498, minimum = -90, maximum = 90),
+        ("lng" = f64, Query, description = "Degrees, WGS 84.", example = 127.028, minimum = -180, maximum = 180),
+        ("radius_m" = Option<u32>, Query, description = "Metres, 1000 by default.", example = 1000, minimum = 100, maximum = 3000),
+        ("category" = Option<Category>, Query, description = "Only stores of this kind.", example = "chicken"),
+        ("limit" = Option<u32>, Query, description = "How many at the most, 20 by default.", example = 20, minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, with the same filters."),
+    ),
+    responses((status = 200, description = "Parties.", body = NearbyPage), FindPartiesErrors),
+)]
+#[get("/v1/parties")]
+pub async fn find_parties(app: Data<App>, caller: Caller, query: Query<NearbyQuery>) -> Result<Json<NearbyPage>> {
+    let NearbyQuery { lat, lng, radius_m, category, limit, cursor } = query.0;
+    let radius_m = radius_m.unwrap_or(1000);
+    let mut wrong = Vec::new();
+    let mut demand = |holds: bool, pointer: &str| {
+        if !holds {
+            wrong.push(Field { pointer: pointer.to_owned(), fault: FieldFault::OutOfRange });
+        }
+    };
+    demand(Point::new(lat, 0.0).is_some(), "lat");
+    demand(Point::new(0.0, lng).is_some(), "lng");
+    demand((100..=3000).contains(&radius_m), "radius_m");
+    demand(limit.is_none_or(|limit| (1..=100).contains(&limit)), "limit");
+    let centre = Point::new(lat, lng).filter(|_| wrong.is_empty()).ok_or_else(|| Error::fields(wrong))?;
+    let filters = format!("nearby {lat} {lng} {radius_m} {category:?}");
+    let after = match cursor {
+        Some(text) => {
+            let [distance, id] = cursor::read(&filters, &text)?;
+            Some(Place { distance: f64::from_bits(distance), id: Id::from_raw(id.cast_signed()) })
+        }
+        None => None,
+    };
+    let nearby = Nearby { centre, radius_m, category, after, limit: limit.unwrap_or(20) };
+    let page = search::nearby(&app, caller.user_id, nearby).await?;
+    Ok(Json(NearbyPage {
+        items: page.items.into_iter().map(|(listing, band)| PartyView::near(listing, band)).collect(),
+        next_cursor: page
+            .next
+            .map(|place| cursor::write(&filters, [place.distance.to_bits(), place.id.raw().cast_unsigned()])),
+    }))
+}
+
+/// One of the caller's own parties.
+#[derive(Serialize, ToSchema)]
+pub struct MyParty {
+    id: PartyId,
+    /// In the host's words.
+    #[schema(example = "치킨 같이 시켜요")]
+    title: String,
+    store: Store,
+    state: State,
+    role: Role,
+    my_order_id: OrderId,
+    my_order_state: OrderState,
+    /// Members who have joined and seats that are held, the host among them.
+    #[schema(example = 3)]
+    seats_taken: i16,
+    /// Most members, the host counted.
+    #[schema(example = 4)]
+    capacity: i16,
+    deadline_at: Timestamp,
+    created_at: Timestamp,
+}
+
+impl From<Summary> for MyParty {
+    fn from(summary: Summary) -> Self {
+        Self {
+            id: summary.party_id,
+            title: summary.title,
+            store: summary.store,
+            state: summary.state,
+            role: summary.role,
+            my_order_id: summary.order_id,
+            my_order_state: summary.order_state,
+            seats_taken: summary.seats_taken,
+            capacity: summary.capacity,
+            deadline_at: summary.deadline_at.into(),
+            created_at: summary.created_at.into(),
+        }
+    }
+}
+
+/// The caller's own parties.
+#[derive(Serialize, ToSchema)]
+pub struct MyPartiesPage {
+    /// Newest first.
+    items: Vec<MyParty>,
+    /// For the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "bXktcGFydGllcy1hZnRlcg")]
+    next_cursor: Option<String>,
+}
+
+/// Which of one's own parties.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MyPartiesQuery {
+    state: Option<State>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+errors!(ListMyPartiesErrors: CALLER, QUERY; InvalidCursor);
+
+/// My parties
+///
+/// Those that the caller is or was in, newest first.
+#[utoipa::path(
+    tag = "People",
+    security(("bearer" = [])),
+    params(
+        ("state" = Option<State>, Query, description = "Only parties in this state.", example = "open"),
+        ("limit" = Option<u32>, Query, description = "How many at the most, 20 by default.", example = 20, minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, with the same filters."),
+    ),
+    responses((status = 200, description = "The caller's parties.", body = MyPartiesPage), ListMyPartiesErrors),
+)]
+#[get("/v1/me/parties")]
+pub async fn list_my_parties(
+    app: Data<App>,
+    caller: Caller,
+    query: Query<MyPartiesQuery>,
+) -> Result<Json<MyPartiesPage>> {
+    let MyPartiesQuery { state, limit, cursor } = query.0;
+    let limit = limit.unwrap_or(20);
+    if !(1..=100).contains(&limit) {
+        return Err(Error::field("limit", FieldFault::OutOfRange));
+    }
+    let filters = format!("mine {} {state:?}", caller.user_id);
+    let before = match cursor {
+        Some(text) => {
+            let [id] = cursor::read(&filters, &text)?;
+            Some(Id::from_raw(id.cast_signed()))
+        }
+        None => None,
+    };
+    let page = search::mine(&app, caller.user_id, state, before, limit).await?;
+    Ok(Json(MyPartiesPage {
+        items: page.items.into_iter().map(MyParty::from).collect(),
+        next_cursor: page.next.map(|id| cursor::write(&filters, [id.raw().cast_unsigned()])),
+    }))
+}

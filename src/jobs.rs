@@ -1,0 +1,128 @@
+//! What goes on without being asked: the parties' clock, payments to ask about, refunds to send, news to pass on, old
+//! answers to forget. Each is due by the database alone, so any number of processes may do it.
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::news::Bell;
+use crate::app::{App, auth, hints, hosting, parties, payments, refunds, relay};
+use crate::domain::error::Result;
+use crate::storage::databases::Database;
+use crate::storage::{idempotency, parties as stored};
+
+/// How many of a kind are done in one go.
+const BATCH: i64 = 100;
+const SECOND: Duration = Duration::from_secs(1);
+/// How long news gathers before it is passed on.
+const GATHER: Duration = Duration::from_millis(20);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Runs the jobs until `stop` says so; what they are at is finished first.
+pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
+    let mut jobs = JoinSet::new();
+    let job = |name, pause, bell| Job { name, pause, bell, app: Arc::clone(&app), stop: stop.clone() };
+    let events: Rings = |app| &app.news.events;
+    let money: Rings = |app| &app.news.money;
+    jobs.spawn(job("clock", SECOND, None).repeat(tick));
+    jobs.spawn(job("relay", SECOND, Some(events)).repeat(|app| async move { relay::relay(&app, BATCH).await }));
+    jobs.spawn(job("refunds", SECOND, Some(money)).repeat(|app| async move { refunds::send_due(&app, BATCH).await }));
+    jobs.spawn(job("recovery", SECOND, None).repeat(|app| async move { payments::recover(&app, BATCH).await }));
+    jobs.spawn(job("hints", SECOND, Some(money)).repeat(|app| async move { hints::follow_all(&app, BATCH).await }));
+    jobs.spawn(job("tidy", HOUR, None).repeat(tidy));
+    while jobs.join_next().await.is_some() {}
+}
+
+/// Does everything that is due now, until nothing is.
+pub async fn settle(app: &Arc<App>) -> Result<()> {
+    loop {
+        let done = tick(Arc::clone(app)).await?
+            + hints::follow_all(app, BATCH).await?
+            + payments::recover(app, BATCH).await?
+            + refunds::send_due(app, BATCH).await?
+            + relay::relay(app, BATCH).await?;
+        if done == 0 {
+            return Ok(());
+        }
+    }
+}
+
+type Rings = fn(&App) -> &Bell;
+
+/// A job of this process.
+struct Job {
+    name: &'static str,
+    /// How long it waits when it has found nothing, unless its bell rings.
+    pause: Duration,
+    bell: Option<Rings>,
+    app: Arc<App>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Job {
+    async fn repeat<F: Future<Output = Result<usize>>>(self, work: impl Fn(Arc<App>) -> F) {
+        let Self { name, pause, bell, app, mut stop } = self;
+        while !*stop.borrow() {
+            // From before the work on, so that no ring is lost.
+            let bell = bell.map(|bell| bell(&app).listen());
+            let rung = async { if let Some(bell) = bell { bell.await } else { pending().await } };
+            let done = work(Arc::clone(&app)).await;
+            let ok = if done.is_ok() { "true" } else { "false" };
+            metrics::counter!("nbbang_jobs_total", "job" => name, "ok" => ok).increment(1);
+            match done {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => tracing::warn!(job = name, ?error, "a job failed; it is tried again"),
+            }
+            tokio::select! {
+                _ = stop.changed() => {}
+                () = rung => tokio::time::sleep(GATHER).await,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// The clock of parties: what is due in each, in a transaction of its own.
+async fn tick(app: Arc<App>) -> Result<usize> {
+    // In dev mode another process may have moved the clock.
+    app.follow_clock().await?;
+    let mut count = 0;
+    for database in app.databases.party_databases() {
+        count += database.done(tick_on(&app, database).await);
+    }
+    Ok(count)
+}
+
+async fn tick_on(app: &App, database: &Database) -> Result<usize> {
+    let due = stored::due(&mut *database.pool().acquire().await?, app.clock.now(), BATCH).await?;
+    let mut count = 0;
+    for id in due {
+        match parties::tick(app, id).await {
+            Ok(()) => count += 1,
+            Err(error) => tracing::warn!(?error, party = %id, "a party's clock did not go on"),
+        }
+    }
+    Ok(count)
+}
+
+/// Forgets what has had its time.
+pub async fn tidy(app: Arc<App>) -> Result<usize> {
+    let now = app.clock.now();
+    let promised = now - time::Duration::hours(24);
+    for database in app.databases.party_databases() {
+        database.done(forget_on(database, promised).await);
+    }
+    idempotency::forget_creations(&mut *app.databases.main().acquire().await?, promised).await?;
+    auth::forget_expired(&app).await?;
+    hosting::tidy(&app, now).await?;
+    Ok(0)
+}
+
+async fn forget_on(database: &Database, before: crate::domain::Time) -> Result<usize> {
+    idempotency::forget(&mut *database.pool().acquire().await?, before).await?;
+    Ok(0)
+}
