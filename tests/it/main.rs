@@ -1,0 +1,82 @@
+//! Tests of the whole: real PostgreSQL with two party databases, the real simulator, real sockets.
+
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod person;
+#[cfg(test)]
+mod scratch;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+#[path = "../shape/mod.rs"]
+mod shape;
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod catalogue;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod databases;
+#[cfg(test)]
+mod ending;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod hints;
+#[cfg(test)]
+mod history;
+#[cfg(test)]
+mod hosting;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod ids;
+#[cfg(test)]
+mod main_job;
+#[cfg(test)]
+mod malformed;
+#[cfg(test)]
+mod migrate;
+#[cfg(test)]
+mod moves;
+#[cfg(test)]
+mod nearby;
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod parties;
+#[cfg(test)]
+mod payment_faults;
+#[cfg(test)]
+mod payments;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod refund_faults;
+#[cfg(test)]
+mod refunds;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod search;
+#[cfg(test)]
+mod shards;
+#[cfg(test)]
+mod storms;
+#[cfg(test)]
+mod waits;

@@ -1,0 +1,76 @@
+//! The program itself as a process, to be killed.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use tokio::sync::oneshot;
+
+use crate::world::World;
+
+pub struct Server {
+    pub base: String,
+    child: Child,
+    /// Closed when the process has closed its log: it is over.
+    over: Option<oneshot::Receiver<()>>,
+}
+
+impl Server {
+    /// Starts `nbbang serve` on a world's databases and provider, with stop points set.
+    pub async fn start(world: &World, stop_points: &str, with_jobs: bool) -> Self {
+        let [a, b] = &world.urls.parties;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nbbang"));
+        command.arg("serve").args((!with_jobs).then_some("--no-jobs"));
+        command
+            .env("NBBANG_MODE", "dev")
+            .env("NBBANG_LISTEN", "127.0.0.1:0")
+            .env("NBBANG_OPS_LISTEN", "127.0.0.1:0")
+            .env("NBBANG_MAIN_DATABASE_URL", &world.urls.main)
+            .env("NBBANG_PARTY_DATABASE_URLS", format!("party_a={a},party_b={b}"))
+            .env("NBBANG_TOSS_BASE_URL", format!("{}/toss", world.simulator))
+            .env("NO_COLOR", "1")
+            .env("FAILPOINTS", stop_points)
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let (address, listening) = oneshot::channel();
+        let (end, over) = oneshot::channel();
+        std::thread::spawn(move || {
+            let (mut address, mut lines) = (Some(address), Vec::new());
+            for line in log.lines().map_while(Result::ok) {
+                let found = line.split_once("listening on ").and_then(|(_, rest)| rest.split_once(','));
+                if let Some((found, _)) = found
+                    && let Some(address) = address.take()
+                {
+                    drop(address.send(Ok(found.to_owned())));
+                }
+                lines.push(line);
+            }
+            if let Some(address) = address {
+                // A stop point of a job may be reached before anybody can be told.
+                drop(address.send(Err(lines.join("\n"))));
+            }
+            drop(end);
+        });
+        let base = match listening.await.unwrap() {
+            Ok(base) => base,
+            Err(log) if with_jobs && !stop_points.is_empty() => log,
+            Err(log) => panic!("the server did not start: {log}"),
+        };
+        Self { base, child, over: Some(over) }
+    }
+
+    /// Waits until it has died of its stop point.
+    pub async fn dies(mut self) -> ExitStatus {
+        let over = self.over.take().unwrap();
+        let died = tokio::time::timeout(std::time::Duration::from_mins(1), over).await;
+        assert!(died.is_ok(), "the stop point was not reached");
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
