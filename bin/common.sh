@@ -74,7 +74,7 @@ need_port() {
   case $1 in *:*) ;; *) die "$2 must be HOST:PORT, and is $1." ;; esac
   case $host in 0.0.0.0 | '[::]') host=127.0.0.1 ;; esac
   ! listening "$host" "${1##*:}" ||
-    die "port ${1##*:} is taken (\`lsof -i :${1##*:}\` tells by whom; another bin/dev?). Stop that, or set $2 to another address, such as $host:$((${1##*:} + 1000))."
+    die "port ${1##*:} is taken (\`lsof -i :${1##*:}\` tells by whom; another bin/dev?). Stop that, or set $2 to another address, such as $host:$((${1##*:} + 100))."
 }
 
 # Settings from .env, where one was made from .env.example; what the environment has already goes first.
@@ -84,4 +84,39 @@ load_env() {
   while IFS='=' read -r name value || [ -n "$name" ]; do
     case $name in NBBANG_*) [ -n "${!name+set}" ] || export "$name=$value" ;; esac
   done <"$root/.env"
+}
+
+# start COMMAND...: in a process group of its own, so that Ctrl-C does not reach it and stop_all can end it in order.
+start() {
+  set -m
+  "$@" </dev/null &
+  started+=($!)
+  set +m
+}
+
+# await URL NAME [CURL_OPTION]: until what was started last answers, for half a minute.
+await() {
+  local last=${started[$((${#started[@]} - 1))]}
+  for _ in $(seq 150); do
+    if curl --silent --output /dev/null --max-time 2 ${3:+"$3"} "$1"; then return; fi
+    kill -0 "$last" 2>/dev/null || die "$2 did not start; the reason is above or in its log."
+    sleep 0.2
+  done
+  die "$2 does not answer at $1 after 30 seconds."
+}
+
+# The server first, since it still talks to the simulator while it ends; each has 15 seconds.
+stop_all() {
+  local status=$? i pid
+  trap '' INT TERM HUP
+  for ((i = ${#started[@]} - 1; i >= 0; i--)); do
+    pid=${started[$i]}
+    kill -TERM "$pid" 2>/dev/null || continue
+    for _ in $(seq 75); do
+      kill -0 "$pid" 2>/dev/null || break
+      sleep 0.2
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+  exit "$status"
 }

@@ -1,0 +1,163 @@
+//! What is measured: fresh databases in the cluster of bin/postgres, the simulator and the server, all ended afterwards.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::Told;
+use crate::machine::Cpu;
+
+pub const MAIN: &str = "nbbang_main";
+pub const PARTIES: [&str; 2] = ["nbbang_party_a", "nbbang_party_b"];
+/// pgbench's own.
+pub const LIMIT: &str = "nbbang_bench_limit";
+
+pub struct Rig {
+    pub api: SocketAddr,
+    pub simulator: SocketAddr,
+    postgres: String,
+    postmaster: u32,
+    /// The simulator, then the server.
+    started: Vec<Child>,
+    server: u32,
+}
+
+impl Rig {
+    pub async fn start() -> Told<Self> {
+        let url = std::env::var("NBBANG_TEST_POSTGRES_URL").map_err(|_| "start me by bin/bench.")?;
+        let postgres = url.strip_suffix("/postgres").ok_or("NBBANG_TEST_POSTGRES_URL is not that of bin/postgres.")?;
+        let [api, ops, simulator] = [free()?, free()?, free()?];
+        let mut rig =
+            Self { api, simulator, postgres: postgres.to_owned(), postmaster: 0, started: Vec::new(), server: 0 };
+        for name in [MAIN, LIMIT].iter().chain(&PARTIES) {
+            rig.query("postgres", &format!("drop database if exists {name} with (force)"))?;
+            rig.query("postgres", &format!("create database {name}"))?;
+        }
+        let pid = rig.query("postgres", "select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)")?;
+        rig.postmaster = pid.parse().map_err(|_| format!("{pid:?} is no process id."))?;
+        let begun = rig.begin(ops).await;
+        if begun.is_err() {
+            rig.stop().await;
+        }
+        begun.map(|()| rig)
+    }
+
+    async fn begin(&mut self, ops: SocketAddr) -> Told<()> {
+        let program = |name: &str| beside_me(name).map(Command::new);
+        let (api, simulator) = (self.api, self.simulator);
+        let nbbang = |mut command: Command| {
+            command.env("NBBANG_MODE", "dev").env("NBBANG_LOG", "warn");
+            command.env("NBBANG_LISTEN", api.to_string()).env("NBBANG_OPS_LISTEN", ops.to_string());
+            command.env("NBBANG_TOSS_BASE_URL", format!("http://{simulator}/toss"));
+            command
+        };
+        output(nbbang(program("nbbang")?).arg("migrate"))?;
+        let webhooks = format!("http://{api}");
+        let mut command = program("nbbang-simulator")?;
+        self.launch(command.args(["--listen", &simulator.to_string(), "--webhook-base", &webhooks]), simulator).await?;
+        let mut command = nbbang(program("nbbang")?);
+        self.launch(command.arg("serve"), api).await?;
+        self.server = self.started.last().map(Child::id).unwrap_or_default();
+        Ok(())
+    }
+
+    async fn launch(&mut self, command: &mut Command, address: SocketAddr) -> Told<()> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let child = child.map_err(|error| format!("{command:?}: {error}"))?;
+        self.started.push(child);
+        for _ in 0..600 {
+            if TcpStream::connect(address).await.is_ok() {
+                return Ok(());
+            }
+            if self.started.last_mut().is_some_and(has_ended) {
+                return Err(format!("{command:?} has ended at once."));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Err(format!("{address} does not answer."))
+    }
+
+    /// The server first, since it still talks to the simulator while it ends; each has 20 seconds.
+    pub async fn stop(&mut self) {
+        for mut child in self.started.drain(..).rev() {
+            drop(output(Command::new("kill").arg(child.id().to_string())));
+            for _ in 0..400 {
+                if has_ended(&mut child) {
+                    break;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+
+    pub fn cpu(&self) -> Cpu {
+        Cpu::now(self.server, self.postmaster)
+    }
+
+    pub fn query(&self, database: &str, sql: &str) -> Told<String> {
+        output(Command::new("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.url(database), "-c", sql]))
+    }
+
+    /// Runs a file of `bench/sql`.
+    pub fn play(&self, database: &str, file: &str, variables: &[(&str, String)]) -> Told<String> {
+        let mut command = Command::new("psql");
+        command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.url(database), "-f", &sql_file(file)]);
+        command.args(variables.iter().flat_map(|(name, value)| ["-v".to_owned(), format!("{name}={value}")]));
+        output(&mut command)
+    }
+
+    /// What pgbench says, on connections with the settings of ours that change plans.
+    pub fn pgbench(&self, database: &str, arguments: &[&str]) -> Told<String> {
+        let settings = "-c jit=off -c enable_bitmapscan=off";
+        output(Command::new("pgbench").args(arguments).arg(self.url(database)).env("PGOPTIONS", settings))
+    }
+
+    /// Does the work while the server sleeps, since its jobs would take part.
+    pub fn without_server<T>(&self, work: impl FnOnce() -> Told<T>) -> Told<T> {
+        self.signal("-STOP")?;
+        let done = work();
+        self.signal("-CONT")?;
+        done
+    }
+
+    fn signal(&self, signal: &str) -> Told<()> {
+        output(Command::new("kill").args([signal, &self.server.to_string()])).map(drop)
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("{}/{database}", self.postgres)
+    }
+}
+
+/// bin/bench starts us in the root of the repository.
+pub fn sql_file(name: &str) -> String {
+    format!("bench/sql/{name}")
+}
+
+fn has_ended(child: &mut Child) -> bool {
+    !matches!(child.try_wait(), Ok(None))
+}
+
+fn beside_me(name: &str) -> Told<PathBuf> {
+    let me = std::env::current_exe().map_err(|error| error.to_string())?;
+    let program = me.with_file_name(name);
+    if program.exists() { Ok(program) } else { Err(format!("{} is not built.", program.display())) }
+}
+
+fn free() -> Told<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(|error| error.to_string())
+}
+
+fn output(command: &mut Command) -> Told<String> {
+    let done = command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
+    if !done.status.success() {
+        return Err(format!("{command:?}: {}", String::from_utf8_lossy(&done.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&done.stdout).trim().to_owned())
+}
