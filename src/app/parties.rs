@@ -83,8 +83,8 @@ pub async fn open(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>) -> 
 
 /// The answer of the command that made the party, once it has.
 async fn answered(app: &App, id: Id<Party>, host: Id<User>, key: &Key<'_>) -> Result<Option<Opened>> {
-    let pool = app.databases.party(id.shard())?;
-    let found: Option<parties::Document> = idempotency::find(&mut *pool.acquire().await?, id, host, key).await?;
+    let find = |pool: Pool| async move { idempotency::find(&mut *pool.acquire().await?, id, host, key).await };
+    let found: Option<parties::Document> = app.databases.look(id.shard(), find).await?;
     let Some(document) = found else { return Ok(None) };
     let room = room(app, document.assemble(), host)?;
     Ok(Some(Opened { room, replayed: true }))

@@ -7,12 +7,15 @@ use crate::domain::error::Result;
 use crate::domain::id::Id;
 use crate::domain::party::Party;
 
-/// Parties with news, those that wait longest first.
+/// Parties that live here and have news, those that wait longest first.
 pub async fn pending(conn: &mut PgConnection, limit: i64) -> Result<Vec<Id<Party>>> {
     let ids = sqlx::query_scalar!(
         r#"
         select distinct party_id from (
-            select party_id from outbox where relayed_at is null order by created_at limit $1
+            select party_id from outbox
+            where relayed_at is null
+                and exists (select from shard_owner o where o.shard = (party_id >> 10) & 8191 and o.state = 'active')
+            order by created_at limit $1
         ) news
         "#,
         limit,
@@ -26,8 +29,12 @@ pub async fn relayed(conn: &mut PgConnection, versions: &[(Id<Party>, i64)], now
         versions.iter().map(|(party, version)| (party.raw(), *version)).unzip();
     sqlx::query!(
         r#"
+        with passed_on as materialized (
+            select party_id, version, shard_fence(((party_id >> 10) & 8191)::int)
+            from unnest($1::bigint[], $2::bigint[]) as x (party_id, version)
+        )
         update outbox o set relayed_at = $3
-        from unnest($1::bigint[], $2::bigint[]) as passed_on (party_id, version)
+        from passed_on
         where o.party_id = passed_on.party_id and o.version <= passed_on.version and o.relayed_at is null
         "#,
         &parties,

@@ -87,9 +87,18 @@ pub async fn of_payment(conn: &mut PgConnection, id: Id<Payment>) -> Result<Opti
     Ok(party.fetch_optional(conn).await?.map(Id::from_raw))
 }
 
-/// Parties that the system has something to do with.
+/// Parties that live here and that the system has something to do with.
 pub async fn due(conn: &mut PgConnection, now: Time, limit: i64) -> Result<Vec<Id<Party>>> {
-    let ids = sqlx::query_scalar!("select id from parties where due_at <= $1 order by due_at limit $2", now, limit);
+    let ids = sqlx::query_scalar!(
+        r#"
+        select id from parties
+        where due_at <= $1
+            and exists (select from shard_owner o where o.shard = (id >> 10) & 8191 and o.state = 'active')
+        order by due_at limit $2
+        "#,
+        now,
+        limit,
+    );
     Ok(ids.fetch_all(conn).await?.into_iter().map(Id::from_raw).collect())
 }
 

@@ -20,7 +20,10 @@ pub async fn lease_due(
         r#"
         update payments set check_at = $2
         where id in (
-            select id from payments where check_at <= $1 order by check_at limit $3 for update skip locked
+            select id from payments
+            where check_at <= $1
+                and exists (select from shard_owner o where o.shard = (id >> 10) & 8191 and o.state = 'active')
+            order by check_at limit $3 for update skip locked
         )
         returning party_id, id
         "#,
@@ -37,7 +40,10 @@ pub async fn refunds_due(conn: &mut PgConnection, now: Time, limit: i64) -> Resu
     let rows = sqlx::query!(
         r#"
         select distinct party_id, payment_id from (
-            select party_id, payment_id from refunds where send_at <= $1 order by send_at limit $2
+            select party_id, payment_id from refunds
+            where send_at <= $1
+                and exists (select from shard_owner o where o.shard = (party_id >> 10) & 8191 and o.state = 'active')
+            order by send_at limit $2
         ) due
         "#,
         now,
@@ -56,9 +62,10 @@ pub async fn insert_webhook(
 ) -> Result<()> {
     sqlx::query!(
         r#"
-        with fence as materialized (select shard_fence($4))
-        insert into webhooks (payment_id, transmission_id, received_at)
-        select id, $2, $3 from fence, payments where id = $1
+        with fence as materialized (select shard_fence($4)),
+        -- A join would not ask the fence where there is no payment any more.
+        known as materialized (select (select id from payments where id = $1) as id from fence)
+        insert into webhooks (payment_id, transmission_id, received_at) select id, $2, $3 from known where id is not null
         on conflict do nothing
         "#,
         payment.raw(),
@@ -76,7 +83,10 @@ pub async fn hinted(conn: &mut PgConnection, limit: i64) -> Result<Vec<(Id<Party
     let rows = sqlx::query!(
         r#"
         select distinct p.party_id, p.id from (
-            select payment_id from webhooks where handled_at is null order by received_at limit $1
+            select payment_id from webhooks
+            where handled_at is null
+                and exists (select from shard_owner o where o.shard = (payment_id >> 10) & 8191 and o.state = 'active')
+            order by received_at limit $1
         ) hint join payments p on p.id = hint.payment_id
         "#,
         limit,
@@ -88,10 +98,15 @@ pub async fn hinted(conn: &mut PgConnection, limit: i64) -> Result<Vec<(Id<Party
 /// The hints that came before the provider was asked have been followed up.
 pub async fn hints_handled(conn: &mut PgConnection, payment: Id<Payment>, asked_at: Time, now: Time) -> Result<()> {
     sqlx::query!(
-        "update webhooks set handled_at = $3 where payment_id = $1 and received_at <= $2 and handled_at is null",
+        r#"
+        with fence as materialized (select $1::bigint as payment from shard_fence($4))
+        update webhooks w set handled_at = $3 from fence
+        where w.payment_id = fence.payment and w.received_at <= $2 and w.handled_at is null
+        "#,
         payment.raw(),
         asked_at,
         now,
+        i32::from(payment.shard().number()),
     )
     .execute(conn)
     .await?;

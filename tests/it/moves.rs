@@ -11,8 +11,8 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use crate::catalogue::tables;
-use crate::crowd::{joins, opens, somebody, waiters};
-use crate::person::{draft, food, transfer_draft};
+use crate::crowd::{at_once, joins, opens, people, somebody, waiters};
+use crate::person::{draft, food, fresh_key, transfer_draft};
 use crate::world::{World, one, world};
 
 /// Moves the shard of a party; between the exclusive lock and the flip others may begin to wait.
@@ -105,8 +105,10 @@ async fn a_join_that_waits_for_a_move_lands_where_the_party_is_then() {
 async fn what_is_not_where_it_was_is_looked_for_before_it_is_called_missing() {
     world(|world| async move {
         let (mina, juno) = (world.person("mina").await, world.person("juno").await);
-        let party = mina.opens(transfer_draft(&json!({}))).await;
-        let order = juno.joins(&party, food(8_000)).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let (open, join, terms) = (fresh_key(), fresh_key(), transfer_draft(&json!({})));
+        let party = crate::person::id(&mina.post_as(&open, "/v1/parties", terms.clone()).await.expect(201));
+        let (joins, items) = (format!("/v1/parties/{party}/orders"), json!({"items": food(8_000)}));
+        let order = crate::person::id(&juno.post_as(&join, &joins, items.clone()).await.expect(201));
         let id: Id<Party> = Id::parse(&party).unwrap();
         for path in [
             format!("/v1/parties/{party}"),
@@ -123,11 +125,88 @@ async fn what_is_not_where_it_was_is_looked_for_before_it_is_called_missing() {
             let after = juno.get(&path).await;
             assert_eq!((after.status, after.text), (200, before.text), "{path}");
         }
+        // By now it could not be done again.
+        world.moves_clocks(3 * 3600).await;
+        for (person, path, body, key) in [(&mina, "/v1/parties".to_owned(), terms, &open), (&juno, joins, items, &join)]
+        {
+            let mut moving = Move::begin(&world, id).await;
+            moving.finish().await;
+            moving.clean_up().await;
+            let again = person.post_as(key, &path, body).await;
+            assert_eq!((again.status, again.header("Idempotency-Replayed")), (201, "true"), "{}", again.text);
+        }
         let unknown = Id::<Party>::from_raw(world.app.ids.next(id.shard()).await.unwrap());
         assert_eq!(
             using::listing(&world.app, Id::parse(&juno.id).unwrap(), unknown).await.unwrap_err().code,
             Code::NotFound
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn commands_and_jobs_go_on_after_a_move_though_old_rows_are_left() {
+    world(|world| async move {
+        let (mina, juno) = (world.person("mina").await, world.person("juno").await);
+        let party = mina.opens(draft(&json!({}))).await;
+        let order = juno.joins(&party, food(8_000)).await.expect(201);
+        let mut moving = Move::begin(&world, Id::parse(&party).unwrap()).await;
+        moving.finish().await;
+
+        // The hint about his payment, his payment, and the clock's and the relay's work are all done in the new place.
+        let hint =
+            json!({"eventType": "PAYMENT_STATUS_CHANGED", "data": {"orderId": order["payment"]["provider_order_id"]}});
+        let hinted = world.client.post(format!("{}/v1/webhooks/toss", world.base)).json(&hint).send().await.unwrap();
+        assert_eq!(hinted.status(), 200);
+        assert_eq!(one(&mut moving.from, "select count(*) from webhooks").await, 0, "nobody would follow it there");
+        assert_eq!(one(&mut moving.to, "select count(*) from webhooks").await, 1);
+        juno.pays(&order["payment"]).await.expect(200);
+        mina.does(&party, "lock").await.expect(200);
+        world.settle().await;
+        world.pass(16 * 60).await;
+        assert_eq!(mina.room(&party).await["cancel_reason"], "placement_timeout");
+        let after = juno.order(order["id"].as_str().unwrap()).await;
+        assert_eq!((&after["state"], &after["refunded_krw"]), (&json!("cancelled"), &json!(10_000)));
+        let listed = juno.get("/v1/me/parties").await.expect(200);
+        assert_eq!(listed["items"][0]["state"], "cancelled");
+        moving.clean_up().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_race_goes_on_through_moves() {
+    world(|world| async move {
+        let host = somebody(&world, "host").await;
+        let guests = people(&world, "guest", 60).await;
+        let party = opens(&world, host, transfer_draft(&json!({"capacity": 8}))).await;
+        let home = Arc::clone(&world);
+        let mover = tokio::spawn(async move {
+            for _ in 0..4 {
+                let mut moving = Move::begin(&home, party).await;
+                moving.finish().await;
+                moving.clean_up().await;
+                home.app.databases.load_map().await.unwrap();
+            }
+        });
+        let starts = guests.iter().map(|guest| (Arc::clone(&world), *guest)).collect();
+        let told = at_once(12, starts, move |(world, guest)| async move {
+            loop {
+                match joins(&world, guest, party, 8_000).await {
+                    // Twice moved under one request: he is told to try again.
+                    Err(error) if error.code == Code::Busy => {}
+                    told => return told.map(|joined| joined.order.order.id).map_err(|error| error.code),
+                }
+            }
+        });
+        let told = told.await;
+        mover.await.unwrap();
+        let won: Vec<_> = told.iter().filter_map(|done| done.answer.as_ref().ok()).collect();
+        assert_eq!(won.len(), 7);
+        assert!(told.iter().all(|done| matches!(done.answer, Ok(_) | Err(Code::PartyFull))));
+        let now = crate::crowd::party(&world, party).await;
+        assert_eq!(now.seats_taken(), 8);
+        assert!(won.iter().all(|order| now.order(**order).is_ok()), "no seat was lost on the way");
     })
     .await;
 }
