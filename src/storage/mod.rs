@@ -61,7 +61,7 @@ impl From<sqlx::Error> for Error {
         let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         match (state.as_deref(), &error) {
             (Some("SH001"), _) => Self::internal(Code::Busy, format_args!("{MOVED}{error}")),
-            (Some(state), _) => Self::internal(of_state(state), &error),
+            (Some(state), _) => Self::internal(of_state(state), told(&error)),
             (
                 None,
                 sqlx::Error::Io(_)
@@ -75,6 +75,13 @@ impl From<sqlx::Error> for Error {
             _ => Self::internal(Code::Internal, &error),
         }
     }
+}
+
+/// The server's own words, and the constraint if there is one: where a server speaks Korean the words do not name it as
+/// `violates` looks for it.
+fn told(error: &sqlx::Error) -> String {
+    let constraint = error.as_database_error().and_then(sqlx::error::DatabaseError::constraint);
+    constraint.map_or_else(|| error.to_string(), |name| format!("{error} (constraint \"{name}\")"))
 }
 
 /// Which of PostgreSQL's states mean that it is away or overburdened, not that our statement is wrong.

@@ -3,14 +3,28 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nbbang::domain::error::Code;
+use nbbang::domain::error::{Code, Error};
 use nbbang::storage::clock::ahead_ms;
 use nbbang::storage::databases::{Database, MAIN};
 use nbbang::storage::tx::Tx;
+use nbbang::storage::violates;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::scratch::Scratch;
+
+#[tokio::test]
+async fn a_broken_constraint_is_known_whatever_language_the_server_speaks() {
+    let (_scratch, databases) = Scratch::migrated(1).await;
+    let told = sqlx::raw_sql(
+        "do $$ begin
+             raise exception '중복된 키 값이 \"orders_live\" 고유 제약 조건을 위반함' using errcode = '23505', constraint = 'orders_live';
+         end $$",
+    );
+    let error = Error::from(told.execute(&*databases.main()).await.unwrap_err());
+    assert!(violates(&error, "orders_live"), "{error:?}");
+    assert!(!violates(&error, "orders_pkey"), "{error:?}");
+}
 
 #[tokio::test]
 async fn connections_are_in_read_committed_and_have_limits() {
