@@ -11,6 +11,7 @@ use crate::domain::money::Krw;
 use crate::domain::order::Order;
 use crate::domain::party::{Join, Party};
 use crate::domain::user::User;
+use crate::stop_point;
 use crate::storage::idempotency;
 use crate::storage::orders::{self, Seat};
 use crate::storage::{parties as stored, patiently, violates};
@@ -61,6 +62,7 @@ pub async fn join(app: &App, user: Id<User>, party_id: Id<Party>, items: Vec<Ite
             .await;
         match taken {
             Ok(Some(taken)) => {
+                stop_point!("join.taken");
                 app.news.events.ring();
                 if taken.lock {
                     // The seat is taken whatever comes of this; the clock does it again.

@@ -187,7 +187,9 @@ async fn take_back(app: &App, payment: &Payment, deadline: Deadline) -> Outcome 
         // Another key each time, because errors are repeated to the same one. The whole can go back only once.
         idempotency_key: &format!("{}-back-{}", payment.key(), payment.checks),
     };
-    match app.toss.cancel(&cancel, deadline).await {
+    let answer = app.toss.cancel(&cancel, deadline).await;
+    stop_point!("take_back.answered");
+    match answer {
         Ok(_) | Err(Fault::Already) => Outcome::Declined(Decline::MethodUnavailable),
         Err(_) => Outcome::Unknown,
     }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::person::{Person, draft, fresh_key, id};
+use crate::person::{Person, draft, fresh_key, id, transfer_draft};
 use crate::server::Server;
 use crate::table::Table;
 use crate::world::{World, world};
@@ -97,6 +97,46 @@ async fn confirming_a_payment_survives() {
             recovers(&world).await;
             assert_eq!(table.seat().await, ("left".to_owned(), 10_000, 10_000), "{stop_point}");
         }
+    })
+    .await;
+}
+
+/// The seat is taken and the one who took it never heard of it; nor did anybody lock the party, which is full now.
+#[tokio::test]
+async fn taking_the_last_seat_survives() {
+    world(|world| async move {
+        let (mina, juno) = (world.person("mina").await, world.person("juno").await);
+        let terms = json!({"auto_lock": true, "capacity": 2, "min_members": 2, "min_order_krw": 0});
+        let party = mina.opens(transfer_draft(&terms)).await;
+        let (path, key, body) =
+            (format!("/v1/parties/{party}/orders"), fresh_key(), json!({"items": crate::person::food(8_000)}));
+        dies_of(&world, "join.taken", &juno, Command { path: &path, key: &key, body: &body }).await;
+        assert_eq!(mina.room(&party).await["state"], "open");
+
+        let order = juno.post_as(&key, &path, body).await;
+        assert_eq!((order.status, order.header("Idempotency-Replayed")), (201, "true"), "{}", order.text);
+        world.settle().await;
+        assert_eq!(mina.room(&party).await["state"], "locked");
+        assert_eq!(juno.order(&id(&order.body)).await["state"], "confirmed");
+    })
+    .await;
+}
+
+/// A method of which no part can be given back is taken back whole; nobody heard that it was.
+#[tokio::test]
+async fn taking_back_what_cannot_be_used_survives() {
+    world(|world| async move {
+        let table = Table::held(&world, "juno").await;
+        let payment_key = table.guest.authorizes(&table.payment, "mobile").await;
+        let path = format!("/v1/payments/{}/confirmation", table.payment["id"].as_str().unwrap());
+        let (key, body) = (fresh_key(), json!({"payment_key": payment_key, "amount_krw": table.payment["amount_krw"]}));
+        dies_of(&world, "take_back.answered", &table.guest, Command { path: &path, key: &key, body: &body }).await;
+        assert_eq!(table.state().await, "confirming");
+        recovers(&world).await;
+        assert_eq!(table.seat().await, ("held".to_owned(), 0, 0));
+        assert_eq!(table.state().await, "declined");
+        assert_eq!(world.held_there(&table.payment).await, 0);
+        table.pays().await.expect(200);
     })
     .await;
 }
