@@ -116,13 +116,16 @@ pub async fn tidy(app: Arc<App>) -> Result<usize> {
     for database in app.databases.party_databases() {
         database.done(forget_on(database, promised).await);
     }
-    idempotency::forget_creations(&mut *app.databases.main().acquire().await?, promised).await?;
+    let mut main = app.databases.main().acquire().await?;
+    while idempotency::forget_creations(&mut main, promised).await? {}
+    drop(main);
     auth::forget_expired(&app).await?;
     hosting::tidy(&app, now).await?;
     Ok(0)
 }
 
 async fn forget_on(database: &Database, before: crate::domain::Time) -> Result<usize> {
-    idempotency::forget(&mut *database.pool().acquire().await?, before).await?;
+    let mut conn = database.pool().acquire().await?;
+    while idempotency::forget(&mut conn, before).await? {}
     Ok(0)
 }

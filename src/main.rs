@@ -88,6 +88,9 @@ enum Payouts {
     Paid {
         party: String,
         payout: String,
+        /// What was paid; it must be what the list shows now
+        #[arg(long)]
+        amount_krw: i64,
         /// The bank's reference
         #[arg(long)]
         note: Option<String>,
@@ -135,7 +138,9 @@ async fn main() -> ExitCode {
             ops::disputes_decide(ops::Decision { order, refund_krw, note }).await
         }
         Command::Payouts(Payouts::List) => ops::payouts_list().await,
-        Command::Payouts(Payouts::Paid { party, payout, note }) => ops::payouts_paid(party, payout, note).await,
+        Command::Payouts(Payouts::Paid { party, payout, amount_krw, note }) => {
+            ops::payouts_paid(party, payout, amount_krw, note).await
+        }
         Command::Reviews(Reviews::List) => ops::reviews_list().await,
         Command::Reviews(Reviews::Retry { payment }) => ops::reviews_retry(payment).await,
         Command::Transfers(Transfers::Unpaid { order }) => ops::transfers_unpaid(order).await,

@@ -256,7 +256,7 @@ async fn pay_out(town: &Town, mina: &Person<'_>, party: &str) -> Told {
     same("the payout on the operator's list", &line.contains(" 20616 KRW due "), &true)?;
     say("A day later the payout of 20,616 won to Mina is due and on the operator's list.");
     let payout = line.split(' ').nth(1).ok_or_else(|| format!("there is no payout in {line}"))?;
-    town.operator(&["payouts", "paid", party, payout, "--note", "demo"])?;
+    town.operator(&["payouts", "paid", party, payout, "--amount-krw", "20616", "--note", "demo"])?;
     let ledger = mina.gets(&format!("/v1/parties/{party}/ledger")).await?;
     check(&ledger, "/sum_krw", 0)?;
     balance(&ledger, "host", 0)?;

@@ -212,7 +212,7 @@ begin
 end
 $$;
 
-create trigger ledger_append_only before update on ledger
+create trigger ledger_append_only before update or delete on ledger
 for each row execute function ledger_is_append_only();
 
 -- What happened, one row a commit, for those who are told of it later.
@@ -245,6 +245,8 @@ create index idempotency_created on idempotency (created_at);
 create table webhooks (
     payment_id bigint not null references payments,
     transmission_id text not null,
+    -- Which of the payment's attempts it is about.
+    attempt smallint not null,
     received_at timestamptz not null,
     handled_at timestamptz,
     primary key (payment_id, transmission_id)

@@ -5,29 +5,28 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use crate::app::parties::{command, find};
-use crate::app::payments::{AT_ONCE, find_late, recover_one};
+use crate::app::payments::{AT_ONCE, find_late, give_back_declined, recover_one};
 use crate::app::refunds::foreign;
 use crate::app::{App, random};
 use crate::domain::At;
 use crate::domain::error::{Code, Error, Result};
-use crate::domain::id::Id;
 use crate::domain::money::Krw;
 use crate::domain::party::Party;
 use crate::domain::payment::{Payment, PaymentState};
 use crate::domain::refund::Refund;
 use crate::stop_point;
 use crate::storage::databases::Database;
-use crate::storage::payments;
+use crate::storage::payments::{self, Hinted};
 use crate::upstream::client::Deadline;
 
 /// Keeps a hint of the provider; what it says does not matter, only which order it is about.
 pub async fn keep(app: &App, provider_order_id: &str, transmission: Option<&str>) -> Result<()> {
     let transmission = transmission.map_or_else(|| random().to_string(), str::to_owned);
     let transmission = transmission.as_str();
-    let Some((payment, _)) = Payment::of_provider_order_id(provider_order_id) else { return Ok(()) };
+    let Some((payment, attempt)) = Payment::of_provider_order_id(provider_order_id) else { return Ok(()) };
     let now = app.clock.now();
     let keep = |pool: crate::storage::pool::Pool| async move {
-        payments::insert_webhook(&mut *pool.acquire().await?, payment, transmission, now).await
+        payments::insert_webhook(&mut *pool.acquire().await?, payment, attempt, transmission, now).await
     };
     app.databases.on_shard(payment.shard(), keep).await?;
     app.news.money.ring();
@@ -45,9 +44,9 @@ pub async fn follow_all(app: &Arc<App>, limit: i64) -> Result<usize> {
 
 async fn follow_on(app: &Arc<App>, database: &Database, limit: i64) -> Result<usize> {
     let hinted = payments::hinted(&mut *database.pool().acquire().await?, limit).await?;
-    let followed = hinted.into_iter().map(|(party, payment)| async move {
-        follow_one(app, database, party, payment).await.unwrap_or_else(|error| {
-            tracing::warn!(?error, %payment, "a hint could not be followed");
+    let followed = hinted.into_iter().map(|hinted| async move {
+        follow_one(app, database, hinted).await.unwrap_or_else(|error| {
+            tracing::warn!(?error, payment = %hinted.payment, "a hint could not be followed");
             false
         })
     });
@@ -55,20 +54,24 @@ async fn follow_on(app: &Arc<App>, database: &Database, limit: i64) -> Result<us
     Ok(followed.into_iter().filter(|followed| *followed).count())
 }
 
-async fn follow_one(app: &Arc<App>, database: &Database, party: Id<Party>, payment: Id<Payment>) -> Result<bool> {
+async fn follow_one(app: &Arc<App>, database: &Database, hinted: Hinted) -> Result<bool> {
     let asked_at = app.clock.now();
-    if !follow(app, party, payment).await? {
+    if !follow(app, hinted).await? {
         return Ok(false);
     }
     stop_point!("hint.followed");
     let mut conn = database.pool().acquire().await?;
-    payments::hints_handled(&mut conn, payment, asked_at, app.clock.now()).await?;
+    payments::hints_handled(&mut conn, hinted, asked_at, app.clock.now()).await?;
     Ok(true)
 }
 
 /// False if the provider did not answer, or our own refund is under way: then the hint is followed later.
-async fn follow(app: &Arc<App>, party_id: Id<Party>, id: Id<Payment>) -> Result<bool> {
+async fn follow(app: &Arc<App>, hinted: Hinted) -> Result<bool> {
+    let Hinted { party: party_id, payment: id, attempt } = hinted;
     let mut party = find(app, party_id).await?;
+    if attempt < party.payment(id)?.1.attempt {
+        return give_back_declined(app, party.payment(id)?.1, attempt).await;
+    }
     if party.payment(id)?.1.confirming() {
         // The job has its schedule; a hint only brings it forward.
         party = recover_one(app, party_id, id).await?;

@@ -35,12 +35,18 @@ async fn everywhere<T>(app: &App, list: impl AsyncFn(&mut PgConnection) -> Resul
 
 /// So much of a disputed share goes back to the guest, the rest to the host.
 pub async fn decide(app: &App, order: Id<Order>, refund: Krw, note: &str) -> Result<()> {
-    orders::on(app, order, |party, at| party.decide(order, refund, note, at)).await.map(drop)
+    orders::by_operator(app, order, |party, at| party.decide(order, refund, note, at)).await.map(drop)
 }
 
-/// The host has been paid.
-pub async fn paid_out(app: &App, party: Id<Party>, payout: Id<Payout>, note: Option<String>) -> Result<()> {
-    command(app, party, |party, at| party.pay_out(payout, note.clone(), at.now)).await.map(drop)
+/// The host has been paid so much.
+pub async fn paid_out(
+    app: &App,
+    party: Id<Party>,
+    payout: Id<Payout>,
+    amount: Krw,
+    note: Option<String>,
+) -> Result<()> {
+    command(app, party, |party, at| party.pay_out(payout, amount, note.clone(), at.now)).await.map(drop)
 }
 
 /// Payments that a person has to look at, of all databases.
@@ -55,7 +61,7 @@ pub async fn try_again(app: &App, payment: Id<Payment>) -> Result<()> {
 }
 
 pub async fn unpaid(app: &App, order: Id<Order>) -> Result<()> {
-    orders::on(app, order, |party, _| party.transfer_unpaid(order)).await.map(drop)
+    orders::by_operator(app, order, |party, _| party.transfer_unpaid(order)).await.map(drop)
 }
 
 pub async fn cancel(app: &App, party: Id<Party>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What people do with a seat: take it, change what they eat, leave, pick up, say that they have paid or complain.
 
-use crate::app::parties::{command, find};
+use crate::app::parties::{command, find, meant};
 use crate::app::{App, Expected, Key, parties, users};
 use crate::domain::At;
 use crate::domain::dispute::DisputeKind;
@@ -27,6 +27,8 @@ pub struct InParty {
     pub party_id: Id<Party>,
     /// What the provider's window calls what is paid.
     pub order_name: String,
+    /// Whether who asks is the owner.
+    pub own: bool,
 }
 
 pub struct Joined {
@@ -93,7 +95,7 @@ pub async fn join(app: &App, user: Id<User>, party_id: Id<Party>, items: Vec<Ite
 
 fn in_party(seat: Seat, party_id: Id<Party>) -> InParty {
     let order_name = seat.order_name.clone();
-    InParty { order: seat.into_order(), party_id, order_name }
+    InParty { order: seat.into_order(), party_id, order_name, own: true }
 }
 
 async fn answer(app: &App, party: Id<Party>, user: Id<User>, key: &Key<'_>) -> Result<Option<Seat>> {
@@ -105,11 +107,11 @@ async fn answer(app: &App, party: Id<Party>, user: Id<User>, key: &Key<'_>) -> R
         .await
 }
 
-/// One's own order; the host sees those of his party too.
+/// One's own order.
 pub async fn see(app: &App, viewer: Id<User>, id: Id<Order>) -> Result<InParty> {
     let party = find(app, party_of(app, id).await?).await?;
-    owner_or_host(&party, id, viewer)?;
-    taken(&party, id)
+    owner_only(&party, id, viewer)?;
+    taken(&party, id, viewer)
 }
 
 async fn party_of(app: &App, id: Id<Order>) -> Result<Id<Party>> {
@@ -120,8 +122,11 @@ async fn party_of(app: &App, id: Id<Order>) -> Result<Id<Party>> {
     found.ok_or_else(|| Code::NotFound.into())
 }
 
-fn taken(party: &Party, id: Id<Order>) -> Result<InParty> {
-    Ok(InParty { order: party.order(id)?.clone(), party_id: party.id, order_name: party.order_name().to_owned() })
+/// Payment and complaint are the owner's alone.
+fn taken(party: &Party, id: Id<Order>, viewer: Id<User>) -> Result<InParty> {
+    let order = party.order(id)?.clone();
+    let own = order.user_id == viewer;
+    Ok(InParty { order, party_id: party.id, order_name: party.order_name().to_owned(), own })
 }
 
 /// Others are not even told that the order exists.
@@ -133,11 +138,6 @@ fn owner_or_host(party: &Party, id: Id<Order>, user: Id<User>) -> Result<()> {
 fn owner_only(party: &Party, id: Id<Order>, user: Id<User>) -> Result<()> {
     owner_or_host(party, id, user)?;
     if party.order(id)?.user_id == user { Ok(()) } else { Err(Code::NotTheOwner.into()) }
-}
-
-/// Whether the order is in the version that the change is meant for.
-fn meant(party: &Party, id: Id<Order>, expected: &Expected) -> Result<()> {
-    expected.check(party.order(id)?.version)
 }
 
 fn host_only(party: &Party, id: Id<Order>, user: Id<User>) -> Result<()> {
@@ -152,9 +152,7 @@ pub async fn change_items(
     items: Vec<Item>,
     expected: &Expected,
 ) -> Result<InParty> {
-    on(app, id, |party, at| {
-        owner_only(party, id, user)?;
-        meant(party, id, expected)?;
+    on(app, user, id, owner_only, expected, |party, at| {
         let items = item::check(items.clone(), "/items", user != party.host_id)?;
         party.change_items(id, items, at)
     })
@@ -169,51 +167,30 @@ pub async fn end(
     reason: Option<&str>,
     expected: &Expected,
 ) -> Result<InParty> {
-    on(app, id, |party, at| {
-        owner_or_host(party, id, user)?;
-        meant(party, id, expected)?;
+    on(app, user, id, owner_or_host, expected, |party, at| {
         if party.order(id)?.user_id == user { party.leave(id, at) } else { party.kick(id, reason, at) }
     })
     .await
 }
 
 pub async fn pick_up(app: &App, user: Id<User>, id: Id<Order>, expected: &Expected) -> Result<InParty> {
-    on(app, id, |party, _| {
-        owner_or_host(party, id, user).and_then(|()| meant(party, id, expected)).and_then(|()| party.pick_up(id, user))
-    })
-    .await
+    on(app, user, id, owner_or_host, expected, |party, _| party.pick_up(id, user)).await
 }
 
 pub async fn no_show(app: &App, user: Id<User>, id: Id<Order>, expected: &Expected) -> Result<InParty> {
-    on(app, id, |party, at| {
-        host_only(party, id, user).and_then(|()| meant(party, id, expected)).and_then(|()| party.no_show(id, at.now))
-    })
-    .await
+    on(app, user, id, host_only, expected, |party, at| party.no_show(id, at.now)).await
 }
 
 pub async fn transfer_sent(app: &App, user: Id<User>, id: Id<Order>, expected: &Expected) -> Result<InParty> {
-    on(app, id, |party, at| {
-        owner_only(party, id, user)
-            .and_then(|()| meant(party, id, expected))
-            .and_then(|()| party.transfer_sent(id, at.now))
-    })
-    .await
+    on(app, user, id, owner_only, expected, |party, at| party.transfer_sent(id, at.now)).await
 }
 
 pub async fn transfer_received(app: &App, user: Id<User>, id: Id<Order>, expected: &Expected) -> Result<InParty> {
-    on(app, id, |party, _| {
-        host_only(party, id, user).and_then(|()| meant(party, id, expected)).and_then(|()| party.transfer_received(id))
-    })
-    .await
+    on(app, user, id, host_only, expected, |party, _| party.transfer_received(id)).await
 }
 
 pub async fn transfer_disputed(app: &App, user: Id<User>, id: Id<Order>, expected: &Expected) -> Result<InParty> {
-    on(app, id, |party, at| {
-        host_only(party, id, user)
-            .and_then(|()| meant(party, id, expected))
-            .and_then(|()| party.transfer_disputed(id, at.now))
-    })
-    .await
+    on(app, user, id, host_only, expected, |party, at| party.transfer_disputed(id, at.now)).await
 }
 
 /// What a guest complains about.
@@ -232,15 +209,32 @@ pub async fn dispute(
     expected: &Expected,
 ) -> Result<InParty> {
     let Complaint { kind, note, amount_krw } = complaint;
-    on(app, id, |party, at| {
-        owner_only(party, id, user)?;
-        meant(party, id, expected)?;
-        party.dispute(id, kind, note.as_deref(), amount_krw, at)
-    })
-    .await
+    on(app, user, id, owner_only, expected, |party, at| party.dispute(id, kind, note.as_deref(), amount_krw, at)).await
 }
 
-pub(super) async fn on(app: &App, id: Id<Order>, change: impl Fn(&mut Party, &At) -> Result<()>) -> Result<InParty> {
+/// A command on an order, by one who may give it, in the version that is expected, if one is.
+async fn on(
+    app: &App,
+    user: Id<User>,
+    id: Id<Order>,
+    who: fn(&Party, Id<Order>, Id<User>) -> Result<()>,
+    expected: &Expected,
+    change: impl Fn(&mut Party, &At) -> Result<()>,
+) -> Result<InParty> {
+    let change = |party: &mut Party, at: &At| {
+        who(party, id, user)?;
+        let version = party.order(id)?.version;
+        meant(party, expected, version, |party| change(party, at))
+    };
     let party = command(app, party_of(app, id).await?, change).await?;
-    taken(&party, id)
+    taken(&party, id, user)
+}
+
+/// A command of an operator's on an order.
+pub(super) async fn by_operator(
+    app: &App,
+    id: Id<Order>,
+    change: impl Fn(&mut Party, &At) -> Result<()>,
+) -> Result<Party> {
+    command(app, party_of(app, id).await?, change).await
 }

@@ -190,8 +190,7 @@ pub async fn arrive(app: &App, user: Id<User>, id: Id<Party>, expected: &Expecte
         if !party.is_member(user) {
             return Err(Code::NotAMember.into());
         }
-        expected.check(party.version)?;
-        party.arrive(user, at.now)
+        meant(party, expected, party.version, |party| party.arrive(user, at.now))
     };
     let arrived = command(app, id, change).await;
     room(app, discreet(app, id, user, arrived).await?, user)
@@ -216,11 +215,25 @@ async fn by_host(
 ) -> Result<Room> {
     let change = |party: &mut Party, at: &At| {
         party.must_be_host(user)?;
-        expected.check(party.version)?;
-        change(party, at)
+        meant(party, expected, party.version, |party| change(party, at))
     };
     let changed = command(app, id, change).await;
     room(app, discreet(app, id, user, changed).await?, user)
+}
+
+/// Changes a thing if the version that it is in is expected. What has happened already has happened in every version.
+pub(super) fn meant(
+    party: &mut Party,
+    expected: &Expected,
+    version: i64,
+    change: impl FnOnce(&mut Party) -> Result<()>,
+) -> Result<()> {
+    let Err(unexpected) = expected.check(version) else { return change(party) };
+    let before = party.clone();
+    match change(party) {
+        Ok(()) if *party == before => Ok(()),
+        _ => Err(unexpected),
+    }
 }
 
 /// Locks the party, changes it, does what that makes due, and saves it: one transaction.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::{StreamExt, stream};
 
 use crate::app::parties::{command, command_once, find};
-use crate::app::{App, Key};
+use crate::app::{App, Key, random};
 use crate::domain::At;
 use crate::domain::error::{Code, Decline, Error, Result};
 use crate::domain::id::Id;
@@ -162,20 +162,29 @@ fn outcome_of(fault: &Fault) -> Outcome {
 /// A captured payment counts if parts of it can be given back; one that cannot, or that waits for a deposit, is taken back
 /// whole and counts as declined.
 async fn usable(app: &App, payment: &Payment, found: &toss::Payment, deadline: Deadline) -> Outcome {
+    match verdict(payment, found) {
+        Some(outcome) => outcome,
+        None => take_back(app, payment, deadline).await,
+    }
+}
+
+/// None: it is captured, and cannot stay so.
+fn verdict(payment: &Payment, found: &toss::Payment) -> Option<Outcome> {
     let same = found.total_krw == payment.amount_krw
         && found.provider_order_id == payment.provider_order_id()
         && Some(&found.payment_key) == payment.payment_key.as_ref();
-    match found.status {
-        Status::Aborted | Status::Expired => Outcome::Declined(Decline::SessionExpired),
-        Status::Ready | Status::InProgress | Status::Other => Outcome::Unknown,
+    Some(match found.status {
+        Status::Aborted | Status::Expired if same => Outcome::Declined(Decline::SessionExpired),
+        // Of another try of the same order it says nothing about this one.
+        Status::Aborted | Status::Expired | Status::Ready | Status::InProgress | Status::Other => Outcome::Unknown,
         _ if !same => Outcome::Contradiction,
         // What somebody has cancelled of it meanwhile is found as what it is: not our refund.
         Status::Done | Status::PartialCanceled if found.partial_cancelable => Outcome::Paid,
-        Status::Done | Status::WaitingForDeposit => take_back(app, payment, deadline).await,
+        Status::Done | Status::WaitingForDeposit => return None,
         Status::PartialCanceled => Outcome::Contradiction,
         // Cancelled before we could record it: nothing of it is left, so it is as if it had been declined.
         Status::Canceled => Outcome::Declined(Decline::MethodUnavailable),
-    }
+    })
 }
 
 async fn take_back(app: &App, payment: &Payment, deadline: Deadline) -> Outcome {
@@ -214,6 +223,27 @@ pub(super) async fn find_late(app: &App, party: Id<Party>, payment: &Payment) ->
         resolve(app, party, payment, outcome).await?;
     }
     Ok(true)
+}
+
+/// What was captured after all by an attempt that the provider had called declined goes back whole: its payer was told that
+/// nothing was charged, and has perhaps paid by another attempt. It comes and goes without an entry in the ledger. False if
+/// the provider does not answer.
+pub(super) async fn give_back_declined(app: &App, payment: &Payment, attempt: i16) -> Result<bool> {
+    let deadline = Deadline::within(app.config.patience.background);
+    let provider_order_id = payment.provider_order_id_of(attempt);
+    let Ok(found) = app.toss.look_up(&provider_order_id, deadline).await else { return Ok(false) };
+    let captured = |found: &toss::Payment| matches!(found.status, Status::Done | Status::PartialCanceled);
+    let Some(found) = found.filter(captured) else { return Ok(true) };
+    tracing::error!(%provider_order_id, "a payment that the provider had called declined was captured; it goes back");
+    let cancel = toss::Cancel {
+        payment_key: &found.payment_key,
+        provider_order_id: &provider_order_id,
+        amount_krw: found.balance_krw,
+        reason: "declined before",
+        // The whole can go back only once, so each try may have a key of its own.
+        idempotency_key: &format!("{provider_order_id}-back-{}", random()),
+    };
+    Ok(matches!(app.toss.cancel(&cancel, deadline).await, Ok(_) | Err(Fault::Already)))
 }
 
 /// Asks about every payment whose time has come; says how many there were.
@@ -277,5 +307,38 @@ async fn capture_failed(app: &App, payment: &Payment, deadline: Deadline) -> Out
         Ok(Some(found)) => usable(app, payment, &found, deadline).await,
         Ok(None) => Outcome::NotFound,
         Err(_) => Outcome::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::payment::PaymentKind;
+    use crate::upstream::toss::Method;
+
+    #[test]
+    fn what_became_of_another_try_of_the_order_says_nothing_of_this_one() {
+        let (id, order, amount) = (Id::from_raw(1), Id::from_raw(2), Krw::new(10_000));
+        let now = time::macros::datetime!(2026-11-24 12:00 UTC);
+        let mut payment = Payment::new(id, order, PaymentKind::Join, amount, now + time::Duration::HOUR).unwrap();
+        payment.begin("mine", amount, now).unwrap();
+        let found = |payment_key: &str, status| toss::Payment {
+            payment_key: payment_key.to_owned(),
+            provider_order_id: payment.provider_order_id(),
+            status,
+            total_krw: amount,
+            balance_krw: Krw::ZERO,
+            method: Method::Card,
+            partial_cancelable: true,
+            cancels: Vec::new(),
+            last_transaction_key: None,
+        };
+        for over in [Status::Aborted, Status::Expired] {
+            let declined = Outcome::Declined(Decline::SessionExpired);
+            assert_eq!(verdict(&payment, &found("mine", over)), Some(declined));
+            assert_eq!(verdict(&payment, &found("another", over)), Some(Outcome::Unknown));
+        }
+        assert_eq!(verdict(&payment, &found("mine", Status::Done)), Some(Outcome::Paid));
+        assert_eq!(verdict(&payment, &found("another", Status::Done)), Some(Outcome::Contradiction));
     }
 }

@@ -139,7 +139,11 @@ impl Payment {
     }
 
     pub fn provider_order_id(&self) -> String {
-        format!("{}-{}", self.id, self.attempt)
+        self.provider_order_id_of(self.attempt)
+    }
+
+    pub fn provider_order_id_of(&self, attempt: i16) -> String {
+        format!("{}-{attempt}", self.id)
     }
 
     pub fn key(&self) -> String {

@@ -56,7 +56,7 @@ pub struct Member {
 }
 
 /// A whole split: `total_krw` is the sum of what is owed, and of food and fee less the discount.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shares {
     pub food_total_krw: Krw,
     /// The fee that is left to share, F′.
@@ -111,11 +111,12 @@ impl Tariff {
 
     /// Splits the bill among `members`, who stand in the order of their joining (then of their orders' ids);
     /// `host` is the host's place among them.
-    ///
-    /// # Panics
-    /// If there is no member at `host`: then nobody would bear what the guests do not.
+    /// Without members (a party that was cancelled while it was open) there is nothing to pay.
     pub fn split(&self, members: &[Member], host: usize) -> Shares {
-        assert!(host < members.len(), "a party has its host among its members");
+        debug_assert!(members.is_empty() || host < members.len(), "a party has its host among its members");
+        if members.is_empty() {
+            return Shares::default();
+        }
         let food_total: Krw = members.iter().map(|member| member.food_krw).sum();
         let fee = self.fee(food_total);
         let discount = self.discount_krw.min(food_total + fee);

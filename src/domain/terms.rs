@@ -151,9 +151,8 @@ pub struct Edit {
     #[serde(default, deserialize_with = "present")]
     #[schema(example = "치킨 같이 시켜요 (한 자리!)", min_length = 1, max_length = 60)]
     pub title: Option<String>,
-    /// Another store.
     #[serde(default, deserialize_with = "present")]
-    pub store: Option<Store>,
+    pub store: Option<StoreEdit>,
     #[serde(default, deserialize_with = "present")]
     pub pickup: Option<PickupEdit>,
     /// 2 up to the capacity.
@@ -188,6 +187,32 @@ pub struct Edit {
     #[serde(default, deserialize_with = "present")]
     #[schema(example = true)]
     pub auto_lock: Option<bool>,
+}
+
+/// Another store, or another word for it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoreEdit {
+    /// 1 to 60 characters.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "행복치킨 역삼점", min_length = 1, max_length = 60)]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub category: Option<Category>,
+    /// `null` takes the link away.
+    #[serde(deserialize_with = "patch", default)]
+    #[schema(value_type = String, required = false, example = "https://example.com/stores/77", max_length = 500)]
+    pub link: Option<Option<String>>,
+}
+
+impl StoreEdit {
+    fn apply(self, store: &Store) -> Store {
+        Store {
+            name: self.name.unwrap_or_else(|| store.name.clone()),
+            category: self.category.unwrap_or(store.category),
+            link: self.link.unwrap_or_else(|| store.link.clone()),
+        }
+    }
 }
 
 /// What may change of a pick-up: its position never does.
@@ -295,7 +320,7 @@ impl Edit {
             after.title = sheet.text("/title", &title, 60);
         }
         if let Some(store) = self.store {
-            after.store = sheet.store("/store", store);
+            after.store = sheet.store("/store", store.apply(&terms.store));
         }
         if let Some(PickupEdit { label, memo }) = self.pickup {
             if let Some(label) = label {

@@ -100,13 +100,17 @@ impl From<Dispute> for DisputeView {
 }
 
 impl OrderView {
-    /// In a room: others' payments and complaints are not shown.
     pub fn seen_by(order: &Order, party: &Party, viewer: UserId) -> Self {
-        let view = Self::of(order, party.id, &party.terms.store.name);
-        if order.user_id == viewer { view } else { Self { payment: None, dispute: None, ..view } }
+        Self::of(order, party.id, &party.terms.store.name, order.user_id == viewer)
     }
 
-    fn of(order: &Order, party_id: PartyId, order_name: &str) -> Self {
+    /// Others' payments and complaints are not shown.
+    fn of(order: &Order, party_id: PartyId, order_name: &str, own: bool) -> Self {
+        let view = Self::whole(order, party_id, order_name);
+        if own { view } else { Self { payment: None, dispute: None, ..view } }
+    }
+
+    fn whole(order: &Order, party_id: PartyId, order_name: &str) -> Self {
         let payment = order.present_payment();
         Self {
             id: order.id,
@@ -132,7 +136,7 @@ impl OrderView {
 
 impl From<&InParty> for OrderView {
     fn from(seat: &InParty) -> Self {
-        Self::of(&seat.order, seat.party_id, &seat.order_name)
+        Self::of(&seat.order, seat.party_id, &seat.order_name, seat.own)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::app::operators;
+use crate::domain::error::Code;
 use crate::domain::id::Id;
 use crate::domain::money::Krw;
 use crate::ops::{complain, with_app};
@@ -58,12 +59,19 @@ pub async fn payouts_list() -> ExitCode {
 }
 
 /// `nbbang payouts paid`
-pub async fn payouts_paid(party: String, payout: String, note: Option<String>) -> ExitCode {
+pub async fn payouts_paid(party: String, payout: String, amount_krw: i64, note: Option<String>) -> ExitCode {
     let (Some(party_id), Some(payout_id)) = (Id::parse(&party), Id::parse(&payout)) else {
         return not_an_id(&format!("{party} or {payout}"));
     };
     with_app(|app| async move {
-        operators::paid_out(&app, party_id, payout_id, note).await.map_err(|error| error.to_string())?;
+        let paid = operators::paid_out(&app, party_id, payout_id, Krw::new(amount_krw), note).await;
+        paid.map_err(|error| match error.code {
+            Code::AmountMismatch => format!(
+                "{amount_krw} KRW is not what is owed now: a decision or a cancellation has changed it. Nothing was entered; \
+                 see `nbbang payouts list`, and settle the difference with the host first."
+            ),
+            _ => error.to_string(),
+        })?;
         Ok(vec!["The payout is in the ledger.".to_owned()])
     })
     .await

@@ -8,6 +8,9 @@ use crate::domain::id::Id;
 use crate::domain::party::Party;
 use crate::domain::user::User;
 
+/// How many rows one statement forgets, so that none takes long.
+const AT_A_TIME: i64 = 10_000;
+
 /// A client's name for one command; with another body it is a mistake.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
@@ -54,10 +57,14 @@ pub async fn keep(conn: &mut PgConnection, party: Id<Party>, user: Id<User>, key
     if kept.fetch_one(conn).await? == key.fingerprint { Ok(()) } else { Err(Code::IdempotencyKeyReused.into()) }
 }
 
-/// Forgets answers older than the time for which they are promised.
-pub async fn forget(conn: &mut PgConnection, before: Time) -> Result<u64> {
-    let done = sqlx::query!("delete from idempotency where ctid = any (array(select ctid from idempotency where created_at < $1 limit 10000))", before).execute(conn).await;
-    Ok(done?.rows_affected())
+/// Forgets some answers older than the time for which they are promised; true if there may be more.
+pub async fn forget(conn: &mut PgConnection, before: Time) -> Result<bool> {
+    let done = sqlx::query!(
+        "delete from idempotency where ctid = any (array(select ctid from idempotency where created_at < $1 limit $2))",
+        before,
+        AT_A_TIME,
+    );
+    Ok(done.execute(conn).await?.rows_affected() > 0)
 }
 
 /// In the main database: the party that this command was to make, if it was tried before.
@@ -104,13 +111,12 @@ pub async fn fix_party(
     Ok(Id::from_raw(row.party_id))
 }
 
-/// In the main database: forgets which parties old commands have made.
-pub async fn forget_creations(conn: &mut PgConnection, before: Time) -> Result<u64> {
+/// In the main database: forgets which parties some old commands have made; true if there may be more.
+pub async fn forget_creations(conn: &mut PgConnection, before: Time) -> Result<bool> {
     let done = sqlx::query!(
-        "delete from creations where ctid = any (array(select ctid from creations where created_at < $1 limit 10000))",
-        before
-    )
-    .execute(conn)
-    .await;
-    Ok(done?.rows_affected())
+        "delete from creations where ctid = any (array(select ctid from creations where created_at < $1 limit $2))",
+        before,
+        AT_A_TIME,
+    );
+    Ok(done.execute(conn).await?.rows_affected() > 0)
 }

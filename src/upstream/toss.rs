@@ -66,7 +66,7 @@ pub struct Payment {
     pub method: Method,
     pub partial_cancelable: bool,
     pub cancels: Vec<CancelRow>,
-    last_transaction_key: Option<String>,
+    pub last_transaction_key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -379,7 +379,7 @@ struct WirePayment {
     #[serde(default)]
     is_partial_cancelable: bool,
     cancels: Option<Vec<WireCancel>>,
-    last_transaction_key: Option<String>,
+    pub last_transaction_key: Option<String>,
 }
 
 #[derive(Deserialize)]

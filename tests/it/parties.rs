@@ -151,8 +151,8 @@ async fn who_may_see_and_do_what() {
             ("PUT", p("/placement"), placing, [409, 403, 403, 403, 403, 403]),
             ("PUT", p("/cancellation"), json!({"reason": "store"}), [409, 403, 403, 403, 403, 403]),
             ("PUT", p("/arrival"), Value::Null, [409, 409, 403, 403, 403, 403]),
-            ("GET", o(&order, ""), Value::Null, [200, 200, 404, 404, 404, 404]),
-            ("GET", o(&gone, ""), Value::Null, [200, 404, 404, 200, 404, 404]),
+            ("GET", o(&order, ""), Value::Null, [403, 200, 404, 404, 404, 404]),
+            ("GET", o(&gone, ""), Value::Null, [403, 404, 404, 200, 404, 404]),
             ("GET", o(&host_order, ""), Value::Null, [200, 404, 404, 404, 404, 404]),
             ("PUT", o(&order, "/items"), json!({"items": food(8_000)}), [403, 200, 404, 404, 404, 404]),
             ("PUT", o(&order, "/pickup"), Value::Null, [409, 409, 404, 404, 404, 404]),
@@ -188,6 +188,75 @@ async fn who_may_see_and_do_what() {
         assert_eq!(kicked.joins(&party, food(5_000)).await.code(409), "kicked");
         left.joins_and_pays(&party, food(5_000)).await;
         assert_eq!(outsider.joins(&party, food(5_000)).await.code(409), "party_full");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_quote_of_a_party_that_was_never_locked_is_of_nothing() {
+    world(|world| async move {
+        let (mina, juno) = (world.person("mina").await, world.person("juno").await);
+        let party = mina.opens(draft(&json!({}))).await;
+        juno.joins_and_pays(&party, food(8_000)).await;
+        mina.cancels(&party, "host").await.expect(200);
+        for person in [&mina, &juno, &world.person("sena").await] {
+            let quote = person.get(&format!("/v1/parties/{party}/quote?food_krw=5000")).await.expect(200);
+            assert_eq!(quote["final"], false);
+            for name in ["food_total_krw", "fee_krw", "discount_krw", "total_krw"] {
+                assert_eq!(quote[name], 0, "{name}");
+            }
+            assert!(quote.get("with_me").is_none());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_store_is_changed_in_part() {
+    world(|world| async move {
+        let mina = world.person("mina").await;
+        let party = mina.opens(draft(&json!({}))).await;
+        let address = format!("/v1/parties/{party}");
+        let link = "https://example.com/menu";
+        let store = mina.patch(&address, json!({"store": {"link": link}})).await.expect(200)["store"].clone();
+        let renamed = mina.patch(&address, json!({"store": {"name": "다른 가게"}})).await.expect(200)["store"].clone();
+        assert_eq!(renamed, json!({"name": "다른 가게", "category": store["category"], "link": link}));
+        let bare = mina.patch(&address, json!({"store": {"link": null}})).await.expect(200)["store"].clone();
+        assert_eq!(bare, json!({"name": "다른 가게", "category": store["category"]}));
+        let wrong = mina.patch(&address, json!({"store": {"name": "", "link": "x"}})).await.expect(422);
+        assert_eq!(wrong["fields"][0]["pointer"], "/store/link");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_has_happened_is_so_in_every_version() {
+    world(|world| async move {
+        let (mina, juno) = (world.person("mina").await, world.person("juno").await);
+        let party = mina.opens(draft(&json!({}))).await;
+        juno.joins_and_pays(&party, food(20_000)).await;
+        let tag = mina.get(&format!("/v1/parties/{party}/room")).await.header("etag").to_owned();
+        let locks = || async {
+            let request = mina.request("PUT", &format!("/v1/parties/{party}/lock")).header("If-Match", &tag);
+            crate::person::Answer::of(request.send().await.unwrap()).await
+        };
+        assert_eq!(locks().await.expect(200)["state"], "locked");
+        assert_eq!(locks().await.expect(200)["state"], "locked", "the answer was lost, and it is asked for again");
+        let cancels = mina.request("PUT", &format!("/v1/parties/{party}/cancellation")).header("If-Match", &tag);
+        let cancels = cancels.json(&json!({"reason": "host"})).send().await.unwrap();
+        assert_eq!(crate::person::Answer::of(cancels).await.code(412), "precondition_failed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_guests_payment_and_complaint_are_not_the_hosts_to_see() {
+    world(|world| async move {
+        let table = crate::table::Table::paid(&world, "juno").await;
+        assert!(table.guest.order(&table.order).await["payment"].is_object());
+        let kicked = table.host.delete(&format!("/v1/orders/{}?reason=x", table.order)).await.expect(200);
+        assert!(kicked.get("payment").is_none(), "{kicked}");
+        assert!(table.guest.order(&table.order).await["payment"].is_object());
     })
     .await;
 }

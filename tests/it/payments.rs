@@ -313,6 +313,34 @@ async fn a_top_up_that_nobody_has_paid_is_dropped_at_the_lock() {
 }
 
 #[tokio::test]
+async fn a_capture_after_a_decline_goes_back_and_the_next_attempt_stands() {
+    world(|world| async move {
+        for (name, again) in [("gives-up", false), ("tries-again", true)] {
+            let table = Table::held(&world, name).await;
+            world.spoils("webhook", 1_000, json!({"do": "drop"})).await;
+            let decline = json!({"when": "after_effect", "do": "status", "status": 403, "code": "REJECT_CARD_PAYMENT"});
+            world.spoils("confirm", 1, decline).await;
+            let first = table.payment["provider_order_id"].as_str().unwrap().to_owned();
+            table.pays().await.expect(402);
+            assert_eq!(world.held_there(&table.payment).await, 10_000, "though it said that it was not");
+            if again {
+                table.pays().await.expect(200);
+            }
+            // What goes back may need a second try.
+            world.spoils("cancel", 1, json!({"do": "reset"})).await;
+            world.hints(&first, "late").await.expect(200);
+            world.settle().await;
+            let (state, paid) = if again { ("joined", 10_000) } else { ("held", 0) };
+            assert_eq!(table.seat().await, (state.to_owned(), paid, 0));
+            assert_eq!(world.held_there(&table.payment).await, paid);
+            assert_eq!(table.account("provider").await, paid);
+            world.heals().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_capture_that_the_provider_denied_is_found_by_its_hint() {
     world(|world| async move {
         for (name, expired) in [("soon", false), ("late", true)] {

@@ -1,8 +1,10 @@
 //! The refund matrix, row by row, to the won.
 
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use nbbang::app::operators;
+use nbbang::domain::error::Code;
 use nbbang::domain::id::Id;
 use nbbang::domain::money::Krw;
 
@@ -252,7 +254,9 @@ async fn unpaid(world: &World, table: &Table) -> Option<i64> {
     let payouts = operators::payouts(&world.app).await.unwrap();
     let mut own = payouts.into_iter().filter(|payout| payout.party_id == party_id(table));
     let payout = own.next()?;
-    let paid = operators::paid_out(&world.app, payout.party_id, payout.id, Some("KB 1".to_owned())).await;
+    let pay = |amount| operators::paid_out(&world.app, payout.party_id, payout.id, amount, Some("KB 1".to_owned()));
+    let (more, paid) = (pay(Krw::new(payout.amount_krw + 1)).await, pay(Krw::new(payout.amount_krw)).await);
+    assert_eq!(more.unwrap_err().code, Code::AmountMismatch, "only what is owed");
     paid.is_ok().then_some(payout.amount_krw)
 }
 
@@ -263,4 +267,20 @@ async fn pays_out(world: &World, table: &Table, amount: i64) {
     assert_eq!(unpaid(world, table).await, None, "once");
     assert_eq!((table.account("host").await, table.account("bank").await), (0, -amount));
     assert_eq!(table.account("provider").await, amount);
+}
+
+#[tokio::test]
+async fn nothing_is_changed_or_taken_out_of_the_ledger() {
+    world(|world| async move {
+        Table::paid(&world, "juno").await;
+        for url in &world.urls.parties {
+            let mut party = sqlx::PgConnection::connect(url).await.unwrap();
+            let legs: i64 = sqlx::query_scalar("select count(*) from ledger").fetch_one(&mut party).await.unwrap();
+            for statement in ["update ledger set amount_krw = -amount_krw", "delete from ledger"] {
+                let done = sqlx::query(statement).execute(&mut party).await;
+                assert_eq!(done.is_err(), legs > 0, "{statement}");
+            }
+        }
+    })
+    .await;
 }

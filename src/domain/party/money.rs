@@ -275,11 +275,14 @@ impl Party {
         open > 0 && 2 * open >= self.guests().count()
     }
 
-    /// An operator says that the host has been paid.
-    pub fn pay_out(&mut self, id: Id<Payout>, note: Option<String>, now: Time) -> Result<()> {
+    /// An operator says that the host has been paid `amount`: what he saw when he paid may not be what is owed any more.
+    pub fn pay_out(&mut self, id: Id<Payout>, amount: Krw, note: Option<String>, now: Time) -> Result<()> {
         let frozen = self.payout_frozen();
         let state = self.state.word();
         let payout = self.payouts.iter_mut().find(|payout| payout.id == id).ok_or(Code::NotFound)?;
+        if payout.amount_krw != amount {
+            return Err(Code::AmountMismatch.into());
+        }
         if payout.paid_at.is_some() {
             return Ok(());
         }
@@ -291,7 +294,6 @@ impl Party {
         }
         payout.paid_at = Some(now);
         payout.note = note;
-        let amount = payout.amount_krw;
         self.enter(EntryKind::Payout, id.raw(), None, Account::Host, Account::Bank, amount);
         self.tell(EventKind::PayoutPaid, None);
         Ok(())

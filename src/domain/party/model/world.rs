@@ -57,8 +57,8 @@ impl World {
         &self.stage.party
     }
 
-    fn payouts(&self) -> Vec<Id<Payout>> {
-        self.party().payouts.iter().map(|payout| payout.id).collect()
+    fn payouts(&self) -> Vec<(Id<Payout>, Krw)> {
+        self.party().payouts.iter().map(|payout| (payout.id, payout.amount_krw)).collect()
     }
 
     fn look_around(&mut self) {
@@ -156,7 +156,7 @@ impl World {
             Act::Cancel(reason) => self.stage.cancel(reason),
             Act::Complete => self.stage.act(Party::complete_by_operator),
             Act::PayOut(number) => match pick(&self.payouts(), number) {
-                Some(payout) => self.stage.party.pay_out(payout, None, now),
+                Some((payout, amount)) => self.stage.party.pay_out(payout, amount, None, now),
                 None => Ok(()),
             },
             Act::SendRefund(number) => self.send_refund(number),

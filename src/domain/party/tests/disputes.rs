@@ -15,8 +15,9 @@ fn decide(stage: &mut Stage, user: Id<User>, refund: i64) -> Result<()> {
 }
 
 fn pay_out(stage: &mut Stage) -> Result<()> {
-    let id = stage.party.payouts.last().expect("a payout").id;
-    stage.party.pay_out(id, None, stage.now)
+    let payout = stage.party.payouts.last().expect("a payout");
+    let (id, amount) = (payout.id, payout.amount_krw);
+    stage.party.pay_out(id, amount, None, stage.now)
 }
 
 fn payouts(stage: &Stage) -> Vec<i64> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::error::FieldFault;
-use crate::domain::terms::{Edit, PickupEdit};
+use crate::domain::terms::{Edit, PickupEdit, StoreEdit};
 
 type Faults = Vec<(String, FieldFault)>;
 /// Where it is wrong, how, and what makes it so.
@@ -131,7 +131,7 @@ fn what_a_guest_agreed_to_is_frozen_even_while_he_only_holds_a_seat() {
         Edit { discount_krw: Some(Krw::new(1)), ..Edit::default() },
         Edit { split: Some(Split::HostPays), ..Edit::default() },
         Edit { fee_tiers: Some(vec![FeeTier { from_krw: Krw::ZERO, fee_krw: Krw::ZERO }]), ..Edit::default() },
-        Edit { store: Some(Store { name: "b".into(), category: Category::Other, link: None }), ..Edit::default() },
+        Edit { store: Some(StoreEdit { name: Some("b".into()), ..StoreEdit::default() }), ..Edit::default() },
         Edit { pickup: Some(PickupEdit { label: Some("b".into()), memo: None }), ..Edit::default() },
     ];
     let mut stage = a_party();
