@@ -9,6 +9,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::breaker::{Breaker, Turn};
+use super::budget::Budget;
 use super::{Fault, why};
 use crate::domain::error::{Code, Error, Result};
 
@@ -20,6 +21,8 @@ const LEAST_LEFT: Duration = Duration::from_millis(500);
 const OUR_PART: Duration = Duration::from_millis(250);
 /// For those we turn away ourselves.
 const COME_BACK_MS: u64 = 1000;
+/// Before a question is asked a second time.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// A connection pool that follows no redirect (reqwest would send a payment's key to wherever one points), repeats
 /// nothing and uses no proxy.
@@ -67,12 +70,14 @@ pub struct Lane {
     patience: Duration,
     seats: Semaphore,
     breaker: Breaker,
+    retries: Budget,
 }
 
 impl Lane {
     /// `at_once` calls at a time, each of which takes `patience` at most.
     pub fn new(upstream: &'static str, operation: &'static str, at_once: usize, patience: Duration) -> Self {
-        Self { upstream, operation, patience, seats: Semaphore::new(at_once), breaker: Breaker::new(now()) }
+        let (seats, breaker) = (Semaphore::new(at_once), Breaker::new(now()));
+        Self { upstream, operation, patience, seats, breaker, retries: Budget::full() }
     }
 
     /// Sends `request` once and has the answer read by `read`, whose verdict also feeds the breaker.
@@ -82,25 +87,77 @@ impl Lane {
         deadline: Deadline,
         read: impl FnOnce(&Answer) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let (result, outcome) = match self.admit(deadline) {
-            Err((wait_ms, outcome)) => (Err(Fault::Busy { retry_after_ms: Some(wait_ms) }), outcome),
-            Ok((seat, pass, budget)) => {
-                let begun = now();
-                let result = fetch(request.timeout(budget.min(self.patience))).await.and_then(|answer| read(&answer));
-                drop(seat);
-                metrics::histogram!("upstream_seconds", "upstream" => self.upstream, "operation" => self.operation)
-                    .record(begun.elapsed());
-                let failed = result.as_ref().is_err_and(Fault::is_outage);
-                if let Some(turn) = pass.ended(now(), failed) {
-                    self.tell(turn);
-                }
-                let outcome = result.as_ref().map_or_else(Fault::word, |_| "ok");
-                (result, outcome)
+        match self.admit(deadline) {
+            Ok(admission) => self.send(request, admission, read).await,
+            Err((wait_ms, outcome)) => {
+                self.count(outcome);
+                Err(Fault::Busy { retry_after_ms: Some(wait_ms) })
             }
-        };
-        let labels = [("upstream", self.upstream), ("operation", self.operation), ("outcome", outcome)];
-        metrics::counter!("upstream_requests_total", &labels).increment(1);
+        }
+    }
+
+    /// As [`Self::call`] for a question that changes nothing at the provider: without a usable answer it is asked once more,
+    /// if the budget, the breaker and the deadline allow. Never for what moves money.
+    pub async fn ask<T>(
+        &self,
+        question: RequestBuilder,
+        deadline: Deadline,
+        read: impl Fn(&Answer) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.retries.earn();
+        let again = question.try_clone();
+        match (self.call(question, deadline, &read).await, again) {
+            (Err(fault), Some(again)) if fault.may_pass() => {
+                self.once_more(again, deadline, read).await.unwrap_or(Err(fault))
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// None if it may not be sent.
+    async fn once_more<T>(
+        &self,
+        question: RequestBuilder,
+        deadline: Deadline,
+        read: impl Fn(&Answer) -> Result<T, Fault>,
+    ) -> Option<Result<T, Fault>> {
+        if !self.retries.spend() {
+            metrics::counter!("upstream_retries_total", &self.labels("no_budget")).increment(1);
+            return None;
+        }
+        tokio::time::sleep(BREATH).await;
+        let admission = self.admit(deadline).ok()?;
+        let answer = self.send(question, admission, read).await;
+        let outcome = answer.as_ref().map_or_else(Fault::word, |_| "ok");
+        metrics::counter!("upstream_retries_total", &self.labels(outcome)).increment(1);
+        Some(answer)
+    }
+
+    async fn send<T>(
+        &self,
+        request: RequestBuilder,
+        (seat, pass, budget): Admission<'_>,
+        read: impl FnOnce(&Answer) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let begun = now();
+        let result = fetch(request.timeout(budget.min(self.patience))).await.and_then(|answer| read(&answer));
+        drop(seat);
+        metrics::histogram!("upstream_seconds", "upstream" => self.upstream, "operation" => self.operation)
+            .record(begun.elapsed());
+        let failed = result.as_ref().is_err_and(Fault::is_outage);
+        if let Some(turn) = pass.ended(now(), failed) {
+            self.tell(turn);
+        }
+        self.count(result.as_ref().map_or_else(Fault::word, |_| "ok"));
         result
+    }
+
+    fn count(&self, outcome: &'static str) {
+        metrics::counter!("upstream_requests_total", &self.labels(outcome)).increment(1);
+    }
+
+    fn labels(&self, outcome: &'static str) -> [(&'static str, &'static str); 3] {
+        [("upstream", self.upstream), ("operation", self.operation), ("outcome", outcome)]
     }
 
     /// A seat, leave and time for a call; or how many milliseconds to wait, and the word for why.

@@ -1,6 +1,7 @@
 //! The providers we call: one file each, and the few ways in which a call can go wrong.
 
 mod breaker;
+mod budget;
 pub mod client;
 #[cfg(test)]
 mod scripted;
@@ -50,6 +51,9 @@ pub mod why {
     /// A success that left the payment in a state which is none.
     pub const UNEXPECTED_STATE: &str = "unexpected_state";
 
+    /// Those which may be gone a moment later.
+    pub(super) const PASSING: [&str; 5] = [TIMEOUT, RESET, GARBAGE, SERVER_ERROR, PROVIDER_ERROR];
+
     /// Those which say that the provider is ill.
     pub(super) const OUTAGES: [&str; 7] = [TIMEOUT, RESET, GARBAGE, TOO_LARGE, REDIRECT, SERVER_ERROR, PROVIDER_ERROR];
 }
@@ -75,6 +79,15 @@ impl Fault {
             Self::NotNow | Self::Rejected(_) | Self::Already | Self::Refused(_) => true,
             Self::Unknown(why) => [why::PROVIDER_ERROR, why::UNKNOWN_CODE].contains(why),
             Self::Unreachable | Self::Busy { .. } | Self::Untrusted => false,
+        }
+    }
+
+    /// Whether the same question may well be answered a moment later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable => true,
+            Self::Unknown(why) => why::PASSING.contains(why),
+            _ => false,
         }
     }
 

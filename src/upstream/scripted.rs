@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use serde_json::Value;
 
 /// What the server does with one connection, after it has the whole request.
+#[derive(Clone)]
 pub enum Act {
     Answer(u16, Value),
     Raw(Vec<u8>),

@@ -144,14 +144,14 @@ impl Toss {
     pub async fn look_up(&self, provider_order_id: &str, deadline: Deadline) -> Result<Option<Payment>, Fault> {
         let request = self.http.get(self.address(&["orders", provider_order_id]));
         let request = request.header(AUTHORIZATION, self.authorization.clone());
-        self.look_up.call(request, deadline, |answer| looked_up(answer, provider_order_id)).await
+        self.look_up.ask(request, deadline, |answer| looked_up(answer, provider_order_id)).await
     }
 
     /// The payment that a client's key is of; none when Toss does not know the key.
     pub async fn look_up_key(&self, payment_key: &str, deadline: Deadline) -> Result<Option<Payment>, Fault> {
         let request = self.http.get(self.address(&[payment_key]));
         let request = request.header(AUTHORIZATION, self.authorization.clone());
-        self.look_up.call(request, deadline, |answer| looked_up_key(answer, payment_key)).await
+        self.look_up.ask(request, deadline, |answer| looked_up_key(answer, payment_key)).await
     }
 
     fn post(&self, path: &[&str], idempotency_key: &str) -> RequestBuilder {
