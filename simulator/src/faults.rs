@@ -55,6 +55,9 @@ pub struct Fault {
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
+    /// What the error says besides, to see where it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
     /// How often it strikes before it is over.
     #[serde(default = "once")]
     times: u32,
@@ -79,6 +82,7 @@ pub struct Strike {
     pub latency: Duration,
     pub status: Option<u16>,
     pub code: Option<String>,
+    pub text: Option<String>,
 }
 
 #[derive(Default)]
@@ -118,6 +122,7 @@ impl Faults {
             latency: Duration::from_millis(fault.ms.unwrap_or_default()),
             status: fault.status,
             code: fault.code.clone(),
+            text: fault.text.clone(),
         };
         fault.times -= 1;
         if fault.times == 0 {
@@ -135,17 +140,29 @@ impl Strike {
             Deed::Truncate => Answer::Cut(response),
             Deed::Garbage => Answer::Garbage,
             Deed::Hang => Answer::Hang,
-            Deed::Html => bad_gateway(self.status.unwrap_or(502)).into(),
-            Deed::Status if self.code.is_none() => Response::empty(self.status.unwrap_or(500)).into(),
-            Deed::Latency | Deed::Status | Deed::WrongBody | Deed::Duplicate | Deed::Drop => response.into(),
+            Deed::Drop => Answer::Close,
+            Deed::Html => bad_gateway(self.status.unwrap_or(502), self.text.as_deref().unwrap_or_default()).into(),
+            Deed::Status if self.code.is_none() => self.bare().into(),
+            Deed::Latency | Deed::Status | Deed::WrongBody | Deed::Duplicate => response.into(),
+        }
+    }
+
+    /// A status without a code, and nothing in it but the text.
+    fn bare(&self) -> Response {
+        let status = self.status.unwrap_or(500);
+        match &self.text {
+            Some(text) => Response::new(status, "text/plain;charset=UTF-8", text.as_bytes()),
+            None => Response::empty(status),
         }
     }
 }
 
-fn bad_gateway(status: u16) -> Response {
-    let page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n\
-                <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
-    Response::html(status, page.to_owned())
+fn bad_gateway(status: u16, text: &str) -> Response {
+    let page = format!(
+        "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n\
+         <hr><center>nginx</center>{text}\r\n</body>\r\n</html>\r\n"
+    );
+    Response::html(status, page)
 }
 
 fn check(fault: &Fault) -> Result<(), String> {
@@ -159,8 +176,7 @@ fn check(fault: &Fault) -> Result<(), String> {
     }
     let fits = match fault.deed {
         Deed::Latency => true,
-        Deed::Duplicate | Deed::Drop => operation == "webhook",
-        Deed::WrongBody => !matches!(operation, "webhook" | "list"),
+        Deed::Duplicate | Deed::Drop => true,
         _ => operation != "webhook",
     };
     if !fits {
@@ -179,6 +195,9 @@ fn check(fault: &Fault) -> Result<(), String> {
     }
     if fault.code.is_some() && fault.deed != Deed::Status {
         return Err("`code` goes with `status` only.".to_owned());
+    }
+    if fault.text.is_some() && !matches!(fault.deed, Deed::Status | Deed::Html) {
+        return Err("`text` goes with `status` and `html` only.".to_owned());
     }
     if fault.times == 0 {
         return Err("`times` has to be 1 or more.".to_owned());
@@ -234,7 +253,8 @@ mod tests {
         };
         assert!(refused(json!({"provider": "tos"})).contains("no provider"));
         assert!(refused(json!({"operation": "pay"})).contains("confirm"));
-        assert!(refused(json!({"do": "drop"})).contains("does not fit"));
+        assert!(refused(json!({"operation": "webhook"})).contains("does not fit"));
+        assert!(refused(json!({"text": "X"})).contains("`text`"));
         assert!(refused(json!({"do": "latency"})).contains("`ms`"));
         assert!(refused(json!({"do": "status"})).contains("`status`"));
         assert!(refused(json!({"do": "status", "status": 99})).contains("`status`"));

@@ -100,6 +100,8 @@ pub enum Answer {
     Garbage,
     /// TCP RST in place of an answer.
     Reset,
+    /// The end of the connection (TCP FIN) in place of an answer.
+    Close,
     /// Nothing at all, until the peer goes.
     Hang,
 }
@@ -172,6 +174,7 @@ where
                 return close(stream).await;
             }
             Answer::Reset => return stream.set_zero_linger(),
+            Answer::Close => return close(stream).await,
             Answer::Hang => return drain(&mut stream).await,
         }
     }

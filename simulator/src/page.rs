@@ -66,7 +66,7 @@ const INDEX: &str = r#"<p>This program plays the providers that nbbang talks to.
 <dl>
 <dt><code>POST /__sim/toss/authorize</code></dt><dd><code>{provider_order_id, amount_krw, method?, decline?, order_name?}</code>: the customer approves in the window</dd>
 <dt><code>POST /__sim/toss/cancel</code></dt><dd><code>{payment_key, amount_krw?}</code>: a cancel in Toss's own console</dd>
-<dt><code>POST /__sim/faults</code></dt><dd><code>{provider, operation, when: before|after_effect, do: latency|status|reset|truncate|garbage|html|hang|wrong_body|duplicate|drop, ms?, status?, code?, times?, probability?, seed?}</code>; <a href="/__sim/faults">GET</a> lists them, DELETE ends them all</dd>
+<dt><code>POST /__sim/faults</code></dt><dd><code>{provider, operation, when: before|after_effect, do: latency|status|reset|truncate|garbage|html|hang|wrong_body|duplicate|drop, ms?, status?, code?, text?, times?, probability?, seed?}</code>; <a href="/__sim/faults">GET</a> lists them, DELETE ends them all</dd>
 <dt><code>POST /__sim/clock</code></dt><dd><code>{advance_s?, stopped?}</code>: puts the clock forward, stops it, lets it run; <a href="/__sim/clock">GET</a> reads it</dd>
 <dt><code>GET /__sim/requests</code></dt><dd><a href="/__sim/requests">what was asked</a>; <code>?operation=</code> and <code>?provider=</code> narrow it</dd>
 <dt><code>PUT /__sim/webhook-base</code></dt><dd><code>{url}</code>: where webhooks go; <a href="/__sim/webhook-base">GET</a> reads it</dd>

@@ -227,12 +227,12 @@ async fn a_lock_waits_for_a_payment_under_way_and_the_deadline_for_two_minutes()
     world(|world| async move {
         let table = Table::paid(&world, "juno").await;
         let sena = world.person("sena").await;
-        world.spoils("confirm", 1, json!({"when": "after_effect", "do": "reset"})).await;
-        world.spoils("lookup", 1_000, json!({"do": "status", "status": 503})).await;
         // The last minutes before the deadline.
         for _ in 0..7 {
             world.pass(1_000).await;
         }
+        world.spoils("confirm", 1, json!({"when": "after_effect", "do": "reset"})).await;
+        world.spoils("lookup", 1_000, json!({"do": "status", "status": 503})).await;
         let order = sena.joins(&table.party, food(6_000)).await.expect(201);
         sena.pays(&order["payment"]).await.expect(202);
         let refused = table.host.does(&table.party, "lock").await;

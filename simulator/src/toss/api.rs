@@ -71,8 +71,13 @@ pub async fn answer(world: &World, request: &Request, path: &[&str]) -> Answer {
 
     let operation = call.operation();
     let before = lock(&world.faults).strike("toss", operation, When::Before);
-    if let Some(strike) = before.as_ref().filter(|strike| strike.deed != Deed::Latency) {
+    let comes_twice = before.as_ref().is_some_and(|strike| strike.deed == Deed::Duplicate);
+    let spoils = |strike: &&Strike| !matches!(strike.deed, Deed::Latency | Deed::Duplicate);
+    if let Some(strike) = before.as_ref().filter(spoils) {
         return undone(world, &call, strike, scope);
+    }
+    if comes_twice {
+        again(world, request, &call, scope.as_ref());
     }
     let seen = scope.as_ref().map(|scope| lock(&world.toss.idempotency_keys).begin(scope, world.clock.now()));
     if let Some(slow) = before.filter(|_| seen != Some(Seen::InFlight)) {
@@ -80,6 +85,7 @@ pub async fn answer(world: &World, request: &Request, path: &[&str]) -> Answer {
         tokio::time::sleep(slow.latency).await;
     }
     let is_first = matches!(seen, Some(Seen::New));
+    let again_scope = scope.clone();
     let response = match seen {
         Some(Seen::Answered(response)) => response,
         Some(Seen::InFlight) => refusal(codes::IDEMPOTENT_REQUEST_PROCESSING),
@@ -93,9 +99,27 @@ pub async fn answer(world: &World, request: &Request, path: &[&str]) -> Answer {
     }
     match after {
         None => response.into(),
+        Some(strike) if strike.deed == Deed::Duplicate => again(world, request, &call, again_scope.as_ref()).into(),
         Some(strike) => {
             tokio::time::sleep(strike.latency).await;
             spoiled(world, &call, &strike, response)
+        }
+    }
+}
+
+/// The same request, as one more that something on the way has made of it.
+fn again(world: &World, request: &Request, call: &Call, scope: Option<&Scope>) -> Response {
+    let now = world.clock.now();
+    let answer = || carry_out(world, request, call).map_or_else(refusal, |it| Response::json(200, &it));
+    let Some(scope) = scope else { return answer() };
+    let seen = lock(&world.toss.idempotency_keys).begin(scope, now);
+    match seen {
+        Seen::Answered(response) => response,
+        Seen::InFlight => refusal(codes::IDEMPOTENT_REQUEST_PROCESSING),
+        Seen::New => {
+            let response = answer();
+            lock(&world.toss.idempotency_keys).finish(scope.clone(), now, &response);
+            response
         }
     }
 }
@@ -219,6 +243,7 @@ fn own_error(strike: &Strike) -> Option<Response> {
     let name = strike.code.as_deref()?;
     let known = codes::find(name);
     let message = known.map_or("알 수 없는 오류입니다.", |code| code.message);
+    let message = [message, strike.text.as_deref().unwrap_or_default()].concat();
     let status = strike.status.or(known.map(|code| code.status)).unwrap_or(500);
     Some(Response::json(status, &json!({ "code": name, "message": message })))
 }

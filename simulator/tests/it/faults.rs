@@ -30,6 +30,9 @@ async fn reset_garbage_truncate_and_hang_break_the_connection() {
         let (answer, moved) = struck(when, json!({"do": "hang"})).await;
         assert_eq!((answer.unwrap(), moved), (Vec::new(), moves));
 
+        let (answer, moved) = struck(when, json!({"do": "drop"})).await;
+        assert_eq!((answer.unwrap(), moved), (Vec::new(), moves));
+
         let (answer, moved) = struck(when, json!({"do": "truncate"})).await;
         let answer = String::from_utf8_lossy(&answer.unwrap()).into_owned();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -80,6 +83,33 @@ async fn a_lost_answer_is_replayed_under_its_idempotency_key() {
     confirm().send().await.unwrap_err();
     assert_eq!(answered(confirm()).await.1["status"], "DONE");
     assert_eq!(sim.truth().await, (10_000, 0));
+}
+
+#[tokio::test]
+async fn a_duplicate_is_done_once_under_its_key() {
+    for when in ["before", "after_effect"] {
+        let sim = Sim::start().await;
+        let key = sim.authorize().await;
+        sim.fault("confirm", when, json!({"do": "duplicate"})).await;
+        assert_eq!(answered(sim.confirm(&key).header("Idempotency-Key", "k")).await.1["status"], "DONE");
+        sim.fault("cancel", when, json!({"do": "duplicate"})).await;
+        assert_eq!(refused(sim.cancel(&key, Some(4_000))).await.1, "FORBIDDEN_CONSECUTIVE_REQUEST", "without a key");
+        assert_eq!(sim.truth().await, (10_000, 4_000));
+    }
+}
+
+#[tokio::test]
+async fn an_error_says_what_was_planned() {
+    let sim = Sim::start().await;
+    let key = sim.authorize().await;
+    for fault in [
+        json!({"do": "status", "status": 503, "text": "canary"}),
+        json!({"do": "status", "status": 400, "code": "PROVIDER_ERROR", "text": "canary"}),
+        json!({"do": "html", "text": "canary"}),
+    ] {
+        sim.fault("confirm", "before", fault).await;
+        assert!(sim.confirm(&key).send().await.unwrap().text().await.unwrap().contains("canary"));
+    }
 }
 
 #[tokio::test]
