@@ -1,5 +1,5 @@
-//! What goes on without being asked: the parties' clock, payments to ask about, refunds to send, news to pass on, old
-//! answers to forget. Each is due by the database alone, so any number of processes may do it.
+//! What goes on without being asked: the parties' clock, payments to ask about, refunds to send, news to pass on, books
+//! to compare, old answers to forget. Each is due by the database alone, so any number of processes may do it.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::news::Bell;
-use crate::app::{App, auth, hints, hosting, parties, payments, refunds, relay};
+use crate::app::{App, auth, books, hints, hosting, parties, payments, refunds, relay};
 use crate::domain::error::Result;
 use crate::storage::databases::Database;
 use crate::storage::{idempotency, parties as stored};
@@ -19,6 +19,7 @@ const BATCH: i64 = 100;
 const SECOND: Duration = Duration::from_secs(1);
 /// How long news gathers before it is passed on.
 const GATHER: Duration = Duration::from_millis(20);
+const TEN_MINUTES: Duration = Duration::from_mins(10);
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Runs the jobs until `stop` says so; what they are at is finished first.
@@ -32,6 +33,7 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     jobs.spawn(job("refunds", SECOND, Some(money)).repeat(|app| async move { refunds::send_due(&app, BATCH).await }));
     jobs.spawn(job("recovery", SECOND, None).repeat(|app| async move { payments::recover(&app, BATCH).await }));
     jobs.spawn(job("hints", SECOND, Some(money)).repeat(|app| async move { hints::follow_all(&app, BATCH).await }));
+    jobs.spawn(job("books", TEN_MINUTES, None).repeat(|app| async move { books::compare_due(&app).await }));
     jobs.spawn(job("tidy", HOUR, None).repeat(tidy));
     while jobs.join_next().await.is_some() {}
 }

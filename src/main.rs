@@ -37,6 +37,14 @@ enum Command {
     Openapi,
     /// Print the list of errors (docs/ERRORS.md)
     Errors,
+    /// Compare the payment provider's transactions with the ledger; exit 1 if they differ
+    Books {
+        /// A day of Seoul that is over; without it, the last one
+        #[arg(long)]
+        day: Option<String>,
+        #[command(subcommand)]
+        command: Option<Books>,
+    },
     /// Where parties live
     #[command(subcommand)]
     Shards(Shards),
@@ -55,6 +63,20 @@ enum Command {
     /// Parties that nobody else can end
     #[command(subcommand)]
     Parties(Parties),
+}
+
+#[derive(Subcommand)]
+enum Books {
+    /// Differences that nobody has settled
+    Open,
+    /// Accept a difference as it is
+    Accept {
+        /// Its number, as `open` prints it
+        difference: i64,
+        /// Why
+        #[arg(long)]
+        note: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -132,6 +154,11 @@ async fn main() -> ExitCode {
         Command::Doctor => ops::doctor().await,
         Command::Openapi => ops::openapi(),
         Command::Errors => ops::errors(),
+        Command::Books { command: Some(Books::Open), .. } => ops::books::open().await,
+        Command::Books { command: Some(Books::Accept { difference, note }), .. } => {
+            ops::books::accept(difference, note).await
+        }
+        Command::Books { command: None, day } => ops::books::compare(day).await,
         Command::Shards(Shards::List) => ops::shards_list().await,
         Command::Disputes(Disputes::List) => ops::disputes_list().await,
         Command::Disputes(Disputes::Decide { order, refund_krw, note }) => {

@@ -1,5 +1,6 @@
 //! The operators' commands: what they print and how they end. A mistake is told in a sentence that says what to do.
 
+pub mod books;
 mod money;
 mod seed;
 

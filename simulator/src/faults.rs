@@ -175,8 +175,7 @@ fn check(fault: &Fault) -> Result<(), String> {
         return Err(format!("{} has no operation {operation:?}; it has {}.", fault.provider, operations.join(", ")));
     }
     let fits = match fault.deed {
-        Deed::Latency => true,
-        Deed::Duplicate | Deed::Drop => true,
+        Deed::Latency | Deed::Duplicate | Deed::Drop => true,
         _ => operation != "webhook",
     };
     if !fits {

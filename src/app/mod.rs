@@ -1,6 +1,7 @@
 //! The use cases, and what all of them share: settings, databases, ids and the clock.
 
 pub mod auth;
+pub mod books;
 pub mod clock;
 pub mod hints;
 pub mod hosting;

@@ -1,5 +1,6 @@
 //! The rules: pure Rust without async, input, output, a clock or randomness of its own.
 
+pub mod books;
 pub mod dispute;
 pub mod error;
 pub mod event;

@@ -1,6 +1,7 @@
 //! SQL, and the one place where a failure of the database becomes a code; it decides nothing about parties or money.
 
 pub mod auth;
+pub mod books;
 pub mod clock;
 pub mod databases;
 pub mod hosting;

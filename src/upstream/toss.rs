@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use time::Date;
 
 use super::client::{self, Answer, Deadline, Lane};
 use super::{Fault, why};
@@ -18,6 +20,9 @@ use crate::domain::money::Krw;
 /// Toss confirms in well under a second and gives up on an issuer within half a minute.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many transactions come at once: a thousand take half of what an answer may be long.
+pub const PAGE: usize = 1_000;
+
 pub struct Toss {
     http: reqwest::Client,
     base: Url,
@@ -25,6 +30,7 @@ pub struct Toss {
     confirm: Lane,
     cancel: Lane,
     look_up: Lane,
+    list: Lane,
 }
 
 /// A payment that the payer has authorised in the widget and that is now to be captured.
@@ -77,6 +83,16 @@ pub struct CancelRow {
     pub done: bool,
 }
 
+/// One line of Toss's books: an approval (`Done`), a deposit that is awaited, or a cancellation (the others).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    pub transaction_key: String,
+    pub provider_order_id: String,
+    pub status: Status,
+    /// Of this line; never negative.
+    pub amount_krw: Krw,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
@@ -118,6 +134,7 @@ impl Toss {
             confirm: lane("confirm", 64),
             cancel: lane("cancel", 16),
             look_up: lane("look_up", 8),
+            list: lane("list", 2),
         })
     }
 
@@ -154,16 +171,34 @@ impl Toss {
         self.look_up.ask(request, deadline, |answer| looked_up_key(answer, payment_key)).await
     }
 
+    /// What happened on a day of Seoul, the oldest first, `PAGE` at a time: the next page begins after the last transaction's key.
+    pub async fn list(&self, day: Date, after: Option<&str>, deadline: Deadline) -> Result<Vec<Transaction>, Fault> {
+        let mut address = self.below(&["transactions"]);
+        let end = day.next_day().unwrap_or(day);
+        address
+            .query_pairs_mut()
+            .append_pair("startDate", &format!("{day}T00:00:00"))
+            .append_pair("endDate", &format!("{end}T00:00:00"))
+            .append_pair("limit", &PAGE.to_string())
+            .extend_pairs(after.map(|key| ("startingAfter", key)));
+        let request = self.http.get(address).header(AUTHORIZATION, self.authorization.clone());
+        self.list.ask(request, deadline, listed).await
+    }
+
     fn post(&self, path: &[&str], idempotency_key: &str) -> RequestBuilder {
         let request = self.http.post(self.address(path)).header(AUTHORIZATION, self.authorization.clone());
         request.header("Idempotency-Key", idempotency_key)
     }
 
-    /// Below `/v1/payments`, each segment escaped: keys come from outside.
     fn address(&self, path: &[&str]) -> Url {
+        self.below(&[&["payments"], path].concat())
+    }
+
+    /// Below `/v1`, each segment escaped: keys come from outside.
+    fn below(&self, path: &[&str]) -> Url {
         let mut address = self.base.clone();
         if let Ok(mut segments) = address.path_segments_mut() {
-            segments.pop_if_empty().extend(["v1", "payments"]).extend(path);
+            segments.pop_if_empty().push("v1").extend(path);
         }
         address
     }
@@ -217,11 +252,23 @@ fn looked_up_key(answer: &Answer, payment_key: &str) -> Result<Option<Payment>, 
     }
 }
 
+fn listed(answer: &Answer) -> Result<Vec<Transaction>, Fault> {
+    let wire: Vec<WireTransaction> = read(answer, any_fault)?;
+    if wire.iter().any(|line| line.currency.as_deref().is_some_and(|currency| currency != "KRW")) {
+        return Err(Fault::Unknown(why::GARBAGE));
+    }
+    Ok(wire.into_iter().map(Transaction::from).collect())
+}
+
 /// The payment in a successful answer, or what `table` makes of the code in another.
 fn payment(answer: &Answer, table: fn(&str) -> Option<Fault>) -> Result<Payment, Fault> {
+    read(answer, table).and_then(|wire: WirePayment| wire.understood().ok_or(Fault::Unknown(why::GARBAGE)))
+}
+
+/// What a successful answer says, or what `table` makes of the code in another.
+fn read<T: DeserializeOwned>(answer: &Answer, table: fn(&str) -> Option<Fault>) -> Result<T, Fault> {
     if answer.status.is_success() {
-        let wire: Option<WirePayment> = serde_json::from_slice(&answer.body).ok();
-        return wire.and_then(WirePayment::understood).ok_or(Fault::Unknown(why::GARBAGE));
+        return serde_json::from_slice(&answer.body).map_err(|_| Fault::Unknown(why::GARBAGE));
     }
     let too_many = answer.status == StatusCode::TOO_MANY_REQUESTS;
     let busy = Fault::Busy { retry_after_ms: answer.retry_after_ms };
@@ -389,6 +436,28 @@ struct WireCancel {
     cancel_amount: Krw,
     /// Absent in older answers, which knew finished cancels only.
     cancel_status: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireTransaction {
+    transaction_key: String,
+    order_id: String,
+    status: Status,
+    currency: Option<String>,
+    amount: Krw,
+}
+
+impl From<WireTransaction> for Transaction {
+    fn from(wire: WireTransaction) -> Self {
+        Self {
+            transaction_key: wire.transaction_key,
+            provider_order_id: wire.order_id,
+            status: wire.status,
+            // Whether a cancellation has a minus is not documented.
+            amount_krw: Krw::new(wire.amount.get().saturating_abs()),
+        }
+    }
 }
 
 impl WirePayment {

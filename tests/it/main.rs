@@ -21,6 +21,8 @@ mod agreement;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod books;
+#[cfg(test)]
 mod catalogue;
 #[cfg(test)]
 mod contract;
