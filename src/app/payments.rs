@@ -117,11 +117,19 @@ async fn capture(app: &App, payment: &Payment, deadline: Deadline) -> Result<tos
     app.toss.confirm(&confirm, deadline).await
 }
 
-/// Whether the client's key is not of this order and amount: then it is his mistake, and nothing was done for this payment.
+/// Whether the client's key is not of this order and amount: then it is his mistake, and nothing was done for this payment. But
+/// an answer about another payment may also be a wrong one; so the order itself must not have been paid.
 async fn not_this_payment(app: &App, payment: &Payment, deadline: Deadline) -> bool {
     let key = payment.payment_key.as_deref().unwrap_or_default();
     let Ok(Some(found)) = app.toss.look_up_key(key, deadline).await else { return false };
-    found.total_krw != payment.amount_krw || found.provider_order_id != payment.provider_order_id()
+    let order = payment.provider_order_id();
+    if found.total_krw == payment.amount_krw && found.provider_order_id == order {
+        return false;
+    }
+    let unpaid = |found: &toss::Payment| {
+        matches!(found.status, Status::Ready | Status::InProgress | Status::Aborted | Status::Expired)
+    };
+    app.toss.look_up(&order, deadline).await.is_ok_and(|found| found.as_ref().is_none_or(unpaid))
 }
 
 /// Takes the outcome of what was sent, unless somebody knows better by now.
