@@ -335,7 +335,9 @@ async fn the_command_prints_sentences_and_ends_with_one_for_differences() {
         assert!(told.contains("1 orders moved money") && told.contains("agree"), "{told}");
 
         let key = world.asked("confirm", &table.payment).await[0]["payment_key"].clone();
+        let day = self::day(&world);
         world.sim("POST", "/__sim/toss/cancel", json!({"payment_key": key, "amount_krw": 3_000})).await;
+        world.moves_clocks(A_DAY).await;
         let (code, told) = nbbang(&world, &["books", "--day", &day.to_string()]).await;
         assert_eq!(code, Some(1), "{told}");
         let order = table.payment["provider_order_id"].as_str().unwrap();

@@ -1,16 +1,12 @@
 //! Pools: the limits of their connections, and a network that swallows them without a word.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use nbbang::domain::error::{Code, Error};
 use nbbang::storage::clock::ahead_ms;
 use nbbang::storage::databases::{Database, MAIN};
 use nbbang::storage::tx::Tx;
 use nbbang::storage::violates;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
+use crate::network::Network;
 use crate::scratch::Scratch;
 
 #[tokio::test]
@@ -88,52 +84,4 @@ async fn a_pool_whose_peer_vanished_is_replaced() {
     assert_eq!(database.heal(0).await, 0);
     tokio::time::timeout(std::time::Duration::from_secs(30), stuck.close_event()).await.expect("it is replaced");
     assert_eq!(ahead_ms(&database.pool()).await.unwrap(), 0);
-}
-
-/// A network between us and the server.
-struct Network {
-    address: std::net::SocketAddr,
-    /// Shared by the connections of this moment.
-    silent: Arc<arc_swap::ArcSwap<AtomicBool>>,
-}
-
-impl Network {
-    async fn to(server: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let silent = Arc::new(arc_swap::ArcSwap::from_pointee(AtomicBool::new(false)));
-        let (server, present) = (server.to_owned(), Arc::clone(&silent));
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(&server).await.unwrap();
-                let (client_reads, client_writes) = client.into_split();
-                let (server_reads, server_writes) = server.into_split();
-                tokio::spawn(carry(client_reads, server_writes, present.load_full()));
-                tokio::spawn(carry(server_reads, client_writes, present.load_full()));
-            }
-        });
-        Self { address, silent }
-    }
-
-    /// From now on the present connections carry nothing; later ones work.
-    fn swallow(&self) {
-        self.silent.swap(Arc::new(AtomicBool::new(false))).store(true, Ordering::SeqCst);
-    }
-}
-
-async fn carry(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
-    silent: Arc<AtomicBool>,
-) {
-    let mut buffer = [0; 8192];
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if !silent.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).await.is_err() {
-            return;
-        }
-    }
-    // Not even an end of the connection gets through.
-    if silent.load(Ordering::SeqCst) {
-        std::future::pending::<()>().await;
-    }
 }

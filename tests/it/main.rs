@@ -1,6 +1,10 @@
 //! Tests of the whole: real PostgreSQL with two party databases, the real simulator, real sockets.
 
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod person;
@@ -34,6 +38,8 @@ mod crowd;
 mod databases;
 #[cfg(test)]
 mod ending;
+#[cfg(test)]
+mod fault_matrix;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
@@ -80,5 +86,7 @@ mod search;
 mod shards;
 #[cfg(test)]
 mod storms;
+#[cfg(test)]
+mod survival;
 #[cfg(test)]
 mod waits;

@@ -47,7 +47,11 @@ pub async fn world_with<F: Future<Output = ()>>(change: impl FnOnce(&mut Config)
 
 impl World {
     async fn new(change: impl FnOnce(&mut Config)) -> Self {
-        let urls = databases().await;
+        Self::on(databases().await, change).await
+    }
+
+    /// A world on databases of the test's own making.
+    pub async fn on(urls: Urls, change: impl FnOnce(&mut Config)) -> Self {
         let simulator = Simulator::bind("127.0.0.1:0", "http://127.0.0.1:9").await.unwrap();
         let simulator_url = format!("http://{}", simulator.address());
         tokio::spawn(simulator.run());
