@@ -14,6 +14,9 @@ pub struct Heard {
     pub idempotency_key: Option<String>,
     pub provider_order_id: Option<String>,
     pub payment_key: Option<String>,
+    /// Of a question, as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
     /// The simulator's clock, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
     pub at: time::OffsetDateTime,

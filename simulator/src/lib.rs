@@ -6,6 +6,7 @@ pub mod faults;
 pub mod http;
 pub mod ids;
 pub mod journal;
+mod kakao;
 mod page;
 pub mod toss;
 
@@ -92,6 +93,7 @@ async fn route(world: Arc<World>, request: Request) -> Answer {
         [] | [""] if request.method == "GET" => page::index().into(),
         ["__sim", rest @ ..] => control::answer(&world, &request, rest).into(),
         ["toss", rest @ ..] => toss::answer(&world, &request, rest).await,
+        ["kakao", rest @ ..] => kakao::answer(&world, &request, rest).await,
         _ => Response::message(404, "Nothing is here; GET / says what is.").into(),
     }
 }

@@ -62,6 +62,11 @@ const INDEX: &str = r#"<p>This program plays the providers that nbbang talks to.
 <li>API base URL: <code>/toss</code>, secret keys that begin with <code>test_sk_</code> or <code>test_gsk_</code></li>
 <li><a href="/__sim/toss/truth">What Toss took and gave back, per order</a></li>
 </ul>
+<h2>Kakao Local</h2>
+<ul>
+<li>API base URL: <code>/kakao</code>, REST keys that begin with <code>simulator</code></li>
+<li>Some three hundred places of Seoul: <code>/kakao/v2/local/search/keyword.json?query=강남역</code>, <code>…/search/address.json?query=</code>, <code>…/geo/coord2regioncode.json?x=&amp;y=</code></li>
+</ul>
 <h2>Control</h2>
 <dl>
 <dt><code>POST /__sim/toss/authorize</code></dt><dd><code>{provider_order_id, amount_krw, method?, decline?, order_name?}</code>: the customer approves in the window</dd>

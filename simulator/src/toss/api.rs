@@ -172,6 +172,7 @@ fn hear(world: &World, request: &Request, call: &Call) {
         idempotency_key: request.header("idempotency-key").map(str::to_owned),
         provider_order_id,
         payment_key: call.payment_key().map(str::to_owned),
+        query: None,
         at: world.clock.now(),
     });
 }

@@ -4,6 +4,7 @@
 mod faults;
 mod fixtures;
 mod harness;
+mod kakao;
 mod pages;
 mod process;
 mod rules;
