@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::read::{
     Absent::{self, InDev, Means, Needed, Nothing, PerMode},
-    Reader, address, database_url, each, file, filter, mode, number, optional, party_urls, provider, redis_url, secret,
-    settlement, some, text, toss_key, words,
+    Reader, address, database_url, each, file, filter, kakao_key, mode, number, optional, party_urls, provider,
+    redis_url, settlement, some, text, toss_key, words,
 };
 use crate::domain::terms::Settlement;
 use crate::storage::databases::{Database, Databases, MAIN};
@@ -84,8 +84,8 @@ settings! {
     }
     /// Kakao Local.
     Kakao {
-        base_url: Option<String> = "NBBANG_KAKAO_BASE_URL", Nothing, optional(provider);
-        rest_api_key: Option<SecretString> = "NBBANG_KAKAO_REST_API_KEY", Nothing, optional(secret);
+        base_url: String = "NBBANG_KAKAO_BASE_URL", PerMode("http://127.0.0.1:8090/kakao", "https://dapi.kakao.com"), provider;
+        rest_api_key: SecretString = "NBBANG_KAKAO_REST_API_KEY", InDev("simulator"), kakao_key;
     }
     AppleLogin {
         base_url: Option<String> = "NBBANG_APPLE_LOGIN_BASE_URL", Nothing, optional(provider);
@@ -193,13 +193,10 @@ impl Config {
 
     /// What only two settings together can get wrong.
     fn judge(&self, reader: &mut Reader<'_>) {
-        let Self { process, kakao, apple_login, kakao_login, app_store, .. } = self;
+        let Self { process, apple_login, kakao_login, app_store, .. } = self;
         // Port 0 is whichever is free.
         if process.listen == process.ops_listen && process.listen.port() != 0 {
             reader.mistake("NBBANG_LISTEN and NBBANG_OPS_LISTEN must differ.");
-        }
-        if kakao.base_url.is_some() != kakao.rest_api_key.is_some() {
-            reader.mistake("NBBANG_KAKAO_BASE_URL and NBBANG_KAKAO_REST_API_KEY belong together: set both or neither.");
         }
         if apple_login.base_url.is_some() == apple_login.audiences.is_empty() {
             reader.mistake(

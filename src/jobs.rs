@@ -9,13 +9,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::news::Bell;
-use crate::app::{App, auth, books, hints, hosting, parties, payments, refunds, relay};
+use crate::app::{App, areas, auth, books, hints, hosting, parties, payments, refunds, relay};
 use crate::domain::error::Result;
 use crate::storage::databases::Database;
 use crate::storage::{idempotency, parties as stored};
 
 /// How many of a kind are done in one go.
 const BATCH: i64 = 100;
+/// How many areas are named in one go: while the map hangs, each keeps the process from ending.
+const AREAS: i64 = 20;
 const SECOND: Duration = Duration::from_secs(1);
 /// How long news gathers before it is passed on.
 const GATHER: Duration = Duration::from_millis(20);
@@ -34,6 +36,7 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     jobs.spawn(job("recovery", SECOND, None).repeat(|app| async move { payments::recover(&app, BATCH).await }));
     jobs.spawn(job("hints", SECOND, Some(money)).repeat(|app| async move { hints::follow_all(&app, BATCH).await }));
     jobs.spawn(job("books", TEN_MINUTES, None).repeat(|app| async move { books::compare_due(&app).await }));
+    jobs.spawn(job("areas", SECOND, None).repeat(|app| async move { areas::name_all(&app, AREAS).await }));
     jobs.spawn(job("tidy", HOUR, None).repeat(tidy));
     while jobs.join_next().await.is_some() {}
 }
@@ -45,6 +48,7 @@ pub async fn settle(app: &Arc<App>) -> Result<()> {
             + hints::follow_all(app, BATCH).await?
             + payments::recover(app, BATCH).await?
             + refunds::send_due(app, BATCH).await?
+            + areas::name_all(app, AREAS).await?
             + relay::relay(app, BATCH).await?;
         if done == 0 {
             return Ok(());

@@ -53,6 +53,7 @@ impl Rig {
             command.env("NBBANG_MODE", "dev").env("NBBANG_LOG", "warn");
             command.env("NBBANG_LISTEN", api.to_string()).env("NBBANG_OPS_LISTEN", ops.to_string());
             command.env("NBBANG_TOSS_BASE_URL", format!("http://{simulator}/toss"));
+            command.env("NBBANG_KAKAO_BASE_URL", format!("http://{simulator}/kakao"));
             command
         };
         output(nbbang(program("nbbang")?).arg("migrate"))?;

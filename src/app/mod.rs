@@ -1,5 +1,6 @@
 //! The use cases, and what all of them share: settings, databases, ids and the clock.
 
+pub mod areas;
 pub mod auth;
 pub mod books;
 pub mod clock;
@@ -12,6 +13,7 @@ pub mod operators;
 pub mod orders;
 pub mod parties;
 pub mod payments;
+pub mod places;
 pub mod refunds;
 pub mod relay;
 pub mod search;
@@ -37,6 +39,7 @@ use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Shard;
 use crate::storage::databases::Databases;
 use crate::storage::migrate;
+use crate::upstream::kakao_local::KakaoLocal;
 use crate::upstream::toss::Toss;
 
 pub use crate::storage::idempotency::Key;
@@ -52,6 +55,7 @@ pub struct App {
     pub keys: Keys,
     vault: Vault,
     toss: Toss,
+    kakao: KakaoLocal,
     pub news: News,
     tasks: Tasks,
 }
@@ -74,12 +78,13 @@ impl App {
         migrate::ready(&databases).await?;
         let told = |error: Error| error.internal.unwrap_or_else(|| error.code.word().to_owned());
         let toss = Toss::new(&config.toss.base_url, &config.toss.secret_key).map_err(told)?;
+        let kakao = KakaoLocal::new(&config.kakao.base_url, &config.kakao.rest_api_key).map_err(told)?;
         databases.load_map().await.map_err(told)?;
         let ids = Ids::start(Arc::clone(databases.main_database()), clock::real_ms).await.map_err(told)?;
         let clock = Clock::load(&databases.main()).await.map_err(told)?;
         databases.watch();
         let tasks = Tasks { runtime: Handle::current(), tracker: TaskTracker::new() };
-        Ok(Arc::new(Self { config, databases, ids, clock, keys, vault, toss, news: News::default(), tasks }))
+        Ok(Arc::new(Self { config, databases, ids, clock, keys, vault, toss, kakao, news: News::default(), tasks }))
     }
 
     /// Whether requests can be served: the databases answer and have the tables that this program knows.

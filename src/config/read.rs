@@ -190,8 +190,11 @@ pub fn toss_key(key: &str, mode: Mode) -> Read<SecretString> {
     }
 }
 
-pub fn secret(value: &str, mode: Mode) -> Read<SecretString> {
-    text(value, mode).map(SecretString::from)
+pub fn kakao_key(key: &str, mode: Mode) -> Read<SecretString> {
+    if mode == Mode::Prod && (key.is_empty() || key.starts_with("simulator")) {
+        return Err("must be the REST API key of the app in Kakao Developers".to_owned());
+    }
+    text(key, mode).map(SecretString::from)
 }
 
 pub fn text(text: &str, _: Mode) -> Read<String> {

@@ -12,6 +12,7 @@ const DATABASES: &[(&str, &str)] = &[
 const PROD: &[(&str, &str)] = &[
     ("NBBANG_MODE", "prod"),
     ("NBBANG_TOSS_SECRET_KEY", "live_sk_1"),
+    ("NBBANG_KAKAO_REST_API_KEY", "0123456789abcdef0123456789abcdef"),
     ("NBBANG_JWT_KEY_FILES", "/keys/new.pem,/keys/old.pem"),
     ("NBBANG_DATA_KEY_FILES", "/keys/data"),
 ];
@@ -67,7 +68,8 @@ fn every_mistake_is_told_at_once() {
 fn prod_refuses_what_is_for_play() {
     assert_eq!(read(&[DATABASES, PROD]).unwrap().toss.base_url, "https://api.tosspayments.com");
     let bare = mistakes(&[DATABASES, &[("NBBANG_MODE", "prod")]]).join(" ");
-    for name in ["NBBANG_TOSS_SECRET_KEY", "NBBANG_JWT_KEY_FILES", "NBBANG_DATA_KEY_FILES"] {
+    for name in ["NBBANG_TOSS_SECRET_KEY", "NBBANG_KAKAO_REST_API_KEY", "NBBANG_JWT_KEY_FILES", "NBBANG_DATA_KEY_FILES"]
+    {
         assert!(bare.contains(&format!("{name} is missing")), "{name}: {bare}");
     }
     for key in ["test_sk_1", "test_gsk_1"] {
@@ -78,6 +80,8 @@ fn prod_refuses_what_is_for_play() {
     {
         assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_TOSS_BASE_URL", url)]]).len(), 1, "{url}");
     }
+    assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_KAKAO_REST_API_KEY", "simulator")]]).len(), 1);
+    assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_KAKAO_BASE_URL", "http://127.0.0.1:8090/kakao")]]).len(), 1);
     assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_JWT_KEY_FILES", " , ")]]).len(), 1, "no file at all");
     assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_MODE", "production")]]).len(), 1);
 }
@@ -101,8 +105,6 @@ fn party_databases_are_told_apart() {
 #[test]
 fn settings_that_belong_together_come_together() {
     for (name, value) in [
-        ("NBBANG_KAKAO_BASE_URL", "https://dapi.kakao.com"),
-        ("NBBANG_KAKAO_REST_API_KEY", "k"),
         ("NBBANG_APPLE_LOGIN_BASE_URL", "https://appleid.apple.com"),
         ("NBBANG_KAKAO_LOGIN_AUDIENCES", "app"),
         ("NBBANG_APP_STORE_API_KEY_ID", "id"),

@@ -197,6 +197,11 @@ words! {
         PaymentDeclined => "payment_declined",
         PaymentUnavailable => "payment_unavailable",
         PaymentUntrusted => "payment_untrusted",
+        // The map.
+        MapUnavailable => "map_unavailable",
+        MapTimeout => "map_timeout",
+        MapBadAnswer => "map_bad_answer",
+        MapUntrusted => "map_untrusted",
         // Our side.
         Busy => "busy",
         DatabaseUnavailable => "database_unavailable",

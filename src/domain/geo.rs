@@ -99,6 +99,20 @@ impl Point {
         2.0 * EARTH_M * chord.sqrt().min(1.0).asin()
     }
 
+    /// In whole metres.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "half around the earth is 20,000 km")]
+    pub fn metres_to(self, other: Self) -> u32 {
+        self.distance_m(other).round() as u32
+    }
+
+    /// With so many decimals of a degree alone.
+    #[must_use]
+    pub fn rounded(self, decimals: i32) -> Self {
+        let scale = 10_f64.powi(decimals);
+        let round = |degrees: f64| (degrees * scale).round() / scale;
+        Self { lat: round(self.lat), lng: round(self.lng) }
+    }
+
     /// On a plane where near Korea a step east is about as long as a step north: for the nearest-neighbour index.
     pub fn plane(self) -> (f64, f64) {
         (self.lng * COS_KOREA, self.lat)

@@ -14,6 +14,7 @@ pub mod money;
 pub mod order;
 pub mod party;
 pub mod payment;
+pub mod place;
 pub mod refund;
 pub mod split;
 pub mod terms;

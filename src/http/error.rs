@@ -188,6 +188,11 @@ pub const fn row(code: Code) -> Row {
         Code::PaymentUnavailable => Row::new(S::SERVICE_UNAVAILABLE, "The payment provider cannot be reached; nothing was charged", "결제사에 연결할 수 없어요. 청구되지 않았어요.", "The payment provider cannot be reached. Nothing was charged.").retry_after(5_000).outcome(Outcome::NotAttempted).logged_at(Level::WARN),
         Code::PaymentUntrusted => Row::new(S::BAD_GATEWAY, "The payment provider's identity is in doubt; nothing was charged", "결제사 연결이 안전하지 않아 중단했어요. 청구되지 않았어요.", "The connection to the payment provider is not safe. Nothing was charged.").retryable().outcome(Outcome::NotAttempted).logged_at(Level::ERROR),
 
+        Code::MapUnavailable => Row::new(S::SERVICE_UNAVAILABLE, "The map provider cannot be reached or is busy", "지금은 장소를 찾을 수 없어요. 지도에서 직접 선택해 주세요.", "Places cannot be looked up now; a pin on the map will do.").retry_after(5_000).logged_at(Level::WARN),
+        Code::MapTimeout => Row::new(S::GATEWAY_TIMEOUT, "The map provider did not answer in time", "장소 검색이 늦어지고 있어요. 다시 시도해 주세요.", "Looking up places took too long; try again.").retry_after(2_000).logged_at(Level::WARN),
+        Code::MapBadAnswer => Row::new(S::BAD_GATEWAY, "The map provider gave no usable answer", "장소 검색에 문제가 생겼어요. 다시 시도해 주세요.", "Looking up places failed; try again.").retry_after(2_000).logged_at(Level::WARN),
+        Code::MapUntrusted => Row::new(S::BAD_GATEWAY, "The map provider's identity is in doubt", "지도 연결이 안전하지 않아 중단했어요.", "The connection to the map is not safe, and was given up.").logged_at(Level::ERROR),
+
         Code::Busy => Row::new(S::SERVICE_UNAVAILABLE, "The service is busy", "요청이 많아요. 잠시 후 다시 시도해 주세요.", "We are busy; try again in a moment.").retry_after(1_000).logged_at(Level::WARN),
         Code::DatabaseUnavailable => Row::new(S::SERVICE_UNAVAILABLE, "The database cannot be reached", "잠시 후 다시 시도해 주세요.", "Try again in a moment.").retry_after(1_000).logged_at(Level::ERROR),
         Code::Internal => Row::new(S::INTERNAL_SERVER_ERROR, "A fault of ours", "문제가 생겼어요. 다시 시도해 주세요.", "Something went wrong on our side.").retryable().logged_at(Level::ERROR),

@@ -73,6 +73,18 @@ fn of(operation: &str, shape: &str) -> Option<Value> {
             },
         }),
         "LedgerView" => ledger(),
+        "PlacesPage" => json!({"items": [{
+            "name": "강남역", "category": "지하철역", "address": "서울 강남구 역삼동 858",
+            "street_address": "서울 강남구 강남대로 396", "lat": 37.497_9, "lng": 127.027_6, "distance_m": 37,
+        }]}),
+        "AddressesPage" => json!({"items": [{
+            "address": "서울 강남구 역삼동 858", "street_address": "서울 강남구 강남대로 396", "building": "강남역",
+            "postal_code": "06232", "lat": 37.497_9, "lng": 127.027_6,
+        }]}),
+        "RegionsPage" => json!({"items": [
+            {"kind": "legal", "name": "역삼동", "city": "서울특별시", "district": "강남구", "code": "1168010100"},
+            {"kind": "administrative", "name": "역삼1동", "city": "서울특별시", "district": "강남구", "code": "1168064000"},
+        ]}),
         "RoomView" => room(match operation {
             "create_party 201" => "opened",
             "lock_party 200" => "locked",
@@ -131,7 +143,7 @@ fn party(state: &str) -> Value {
         "id": PARTY,
         "title": "치킨 같이 시켜요",
         "store": {"name": "교촌치킨 역삼점", "category": "chicken"},
-        "area": {"lat": 37.498_468, "lng": 127.026_612, "radius_m": 200},
+        "area": {"lat": 37.498_468, "lng": 127.026_612, "name": "역삼동", "radius_m": 200},
         "state": if alone { "open" } else { state },
         "host": {"id": USER, "nickname": "민아", "trust": 50},
         "member_count": if alone { 1 } else { 2 },

@@ -10,6 +10,7 @@ mod health;
 mod orders;
 mod parties;
 mod payments;
+mod places;
 mod quotes;
 mod rooms;
 pub mod schema;
@@ -75,6 +76,10 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
     routes.service(payments::get_payment);
     routes.service(payments::confirm_payment);
     routes.service(payments::receive_toss_webhook);
+
+    routes.service(places::find_places);
+    routes.service(places::find_addresses);
+    routes.service(places::find_regions);
 
     routes.service(health::get_livez);
     routes.service(health::get_readyz);

@@ -110,7 +110,7 @@ impl From<Listing> for PartyView {
             id: listing.id,
             title: listing.title,
             store: listing.store,
-            area: Area { lat: listing.area.lat, lng: listing.area.lng, name: None, radius_m: 200 },
+            area: Area { lat: listing.area.lat, lng: listing.area.lng, name: listing.area_name, radius_m: 200 },
             state: listing.state,
             host: HostView { id: listing.host_id, nickname: listing.host_nickname, trust: listing.host_trust },
             member_count: listing.member_count,

@@ -24,7 +24,7 @@ pub async fn find(
     let row = sqlx::query_as!(
         Row,
         r#"
-        select id, version, title, store as "store: Json<Store>", area_lat, area_lng, state, host_id, host_nickname,
+        select id, version, title, store as "store: Json<Store>", area_lat, area_lng, area_name, state, host_id, host_nickname,
             host_trust, member_count, seats_taken, capacity, min_members, min_order_krw, food_total_krw, fee_max_krw,
             fee_cap_krw, fee_tiers as "fee_tiers: Json<Vec<FeeTier>>", deadline_at, settlement, split, created_at,
             null::float8 as distance
@@ -58,7 +58,7 @@ pub async fn nearest(conn: &mut PgConnection, search: &Search<'_>) -> Result<Vec
     let rows = sqlx::query_as!(
         Row,
         r#"
-        select id, version, title, store as "store: Json<Store>", area_lat, area_lng, state, host_id, host_nickname,
+        select id, version, title, store as "store: Json<Store>", area_lat, area_lng, area_name, state, host_id, host_nickname,
             host_trust, member_count, seats_taken, capacity, min_members, min_order_krw, food_total_krw, fee_max_krw,
             fee_cap_krw, fee_tiers as "fee_tiers: Json<Vec<FeeTier>>", deadline_at, settlement, split, created_at,
             area <-> point($5, $6) as distance
@@ -96,6 +96,7 @@ struct Row {
     store: Json<Store>,
     area_lat: f64,
     area_lng: f64,
+    area_name: Option<String>,
     state: String,
     host_id: i64,
     host_nickname: String,
@@ -136,6 +137,7 @@ impl TryFrom<Row> for Listing {
             title: row.title,
             store: row.store.0,
             area: Point { lat: row.area_lat, lng: row.area_lng },
+            area_name: row.area_name,
             state: State::from_word(&row.state).ok_or_else(unknown)?,
             host_id: Id::from_raw(row.host_id),
             host_nickname: row.host_nickname,

@@ -3,6 +3,8 @@
 mod breaker;
 mod budget;
 pub mod client;
+pub mod kakao_local;
+mod quota;
 #[cfg(test)]
 mod scripted;
 pub mod toss;

@@ -71,6 +71,8 @@ mod payment_faults;
 #[cfg(test)]
 mod payments;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod races;

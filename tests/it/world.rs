@@ -185,6 +185,7 @@ pub fn config(urls: &Urls, simulator: &str) -> Config {
         ("NBBANG_MAIN_DATABASE_URL", urls.main.clone()),
         ("NBBANG_PARTY_DATABASE_URLS", format!("party_a={},party_b={}", urls.parties[0], urls.parties[1])),
         ("NBBANG_TOSS_BASE_URL", format!("{simulator}/toss")),
+        ("NBBANG_KAKAO_BASE_URL", format!("{simulator}/kakao")),
     ]);
     let names = env.keys().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     Config::read(&|name| env.get(name).cloned(), names).unwrap()

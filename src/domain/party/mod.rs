@@ -115,6 +115,9 @@ pub struct Party {
     pub ended_at: Option<Time>,
     #[serde(default)]
     pub cancel_reason: Option<CancelReason>,
+    /// What people call the neighbourhood; the map tells it later, or never.
+    #[serde(default)]
+    pub area_name: Option<String>,
     /// In the order of joining: (`joined_at`, id), seats that are only held last.
     #[serde(skip, default)]
     pub orders: Vec<Order>,
@@ -202,6 +205,7 @@ impl Party {
             arrived_by: None,
             ended_at: None,
             cancel_reason: None,
+            area_name: None,
             orders: Vec::new(),
             payouts: Vec::new(),
             news: News::default(),
@@ -299,6 +303,11 @@ impl Party {
 
     pub fn point(&self) -> Point {
         Point { lat: self.terms.pickup.lat, lng: self.terms.pickup.lng }
+    }
+
+    /// The first name stands.
+    pub fn name_area(&mut self, name: &str) {
+        self.area_name.get_or_insert_with(|| name.to_owned());
     }
 
     /// What a payment is called in the provider's window.
