@@ -99,16 +99,13 @@ pub async fn find_places(app: Data<App>, _caller: Caller, query: Query<PlacesQue
     let PlacesQuery { query, lat, lng } = query.0;
     let mut wrong = Vec::new();
     let query = cleaned(&query, &mut wrong);
-    let near = match (lat, lng) {
-        (None, None) => None,
-        (Some(lat), Some(lng)) => point(lat, lng, &mut wrong),
-        (lat, _) => {
-            let missing = if lat.is_some() { "lng" } else { "lat" };
-            wrong.push(Field { pointer: missing.to_owned(), fault: FieldFault::Required });
-            None
-        }
-    };
+    let near = point(lat.unwrap_or_default(), lng.unwrap_or_default(), &mut wrong);
+    let missing = if lat.is_some() { "lng" } else { "lat" };
+    if lat.is_some() != lng.is_some() {
+        wrong.push(Field { pointer: missing.to_owned(), fault: FieldFault::Required });
+    }
     fine(wrong)?;
+    let near = near.filter(|_| lat.is_some());
     let found = places::find(&app, &query, near).await?;
     Ok(Json(PlacesPage { items: found.into_iter().map(PlaceView::from).collect() }))
 }

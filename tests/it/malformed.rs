@@ -270,7 +270,11 @@ fn wrong_values(document: &Value, parameter: &Value) -> Vec<String> {
                 .map(str::to_owned)
                 .into()
         }
-        _ => Vec::new(),
+        _ => {
+            let longest = schema["maxLength"].as_u64().and_then(|longest| usize::try_from(longest).ok());
+            let too_long = longest.map(|longest| "a".repeat(longest + 1));
+            too_long.map(|text| vec![String::new(), "%20".to_owned(), text]).unwrap_or_default()
+        }
     };
     values.extend(more);
     values

@@ -87,7 +87,8 @@ impl Operation {
         let needed: Vec<_> = self
             .query()
             .filter(|parameter| parameter["required"] == true)
-            .map(|parameter| format!("{}={}", parameter["name"].as_str().unwrap(), parameter["example"]))
+            .map(|parameter| (parameter["name"].as_str().unwrap(), &parameter["example"]))
+            .map(|(name, value)| format!("{name}={}", value.as_str().map_or(value.to_string(), str::to_owned)))
             .collect();
         if needed.is_empty() { path } else { format!("{path}?{}", needed.join("&")) }
     }
