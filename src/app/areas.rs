@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::app::parties::command;
 use crate::app::{App, places};
-use crate::domain::error::{Code, Result};
+use crate::domain::error::Result;
 use crate::domain::geo::Point;
 use crate::domain::id::Id;
 use crate::domain::party::Party;
@@ -44,11 +44,7 @@ async fn name_on(app: &App, database: &Database, limit: i64) -> Result<usize> {
         }
         name(app, database, centre, &parties).await.unwrap_or_else(|error| {
             down.store(true, Ordering::Relaxed);
-            if error.code == Code::Internal {
-                tracing::error!(?error, "areas get no names");
-            } else {
-                tracing::warn!(?error, "areas get no names for now; the map is asked again");
-            }
+            tracing::warn!(?error, "areas get no names for now; the map is asked again");
             0
         })
     });

@@ -55,7 +55,7 @@ pub struct App {
     pub keys: Keys,
     vault: Vault,
     toss: Toss,
-    kakao: KakaoLocal,
+    kakao: Arc<KakaoLocal>,
     pub news: News,
     tasks: Tasks,
 }
@@ -79,6 +79,7 @@ impl App {
         let told = |error: Error| error.internal.unwrap_or_else(|| error.code.word().to_owned());
         let toss = Toss::new(&config.toss.base_url, &config.toss.secret_key).map_err(told)?;
         let kakao = KakaoLocal::new(&config.kakao.base_url, &config.kakao.rest_api_key).map_err(told)?;
+        let kakao = Arc::new(kakao);
         databases.load_map().await.map_err(told)?;
         let ids = Ids::start(Arc::clone(databases.main_database()), clock::real_ms).await.map_err(told)?;
         let clock = Clock::load(&databases.main()).await.map_err(told)?;

@@ -116,7 +116,7 @@ impl KakaoLocal {
                 Err(Refusal::Fault(fault)) => Err(fault),
             }
         };
-        kind.lane.call(request, when.deadline, read).await
+        kind.lane.ask(request, when.deadline, read).await
     }
 }
 

@@ -32,8 +32,9 @@ fn answer(name: &str) -> Act {
     Act::Answer(200, body)
 }
 
+/// The answer to a question that is answered with `act`, also when it is asked once more.
 async fn places(act: Act) -> Reply<Place> {
-    let (address, _server) = serve(vec![act]);
+    let (address, _server) = serve(vec![act.clone(), act]);
     kakao(&address).places("강남역", None, at(EVENING)).await
 }
 
@@ -162,6 +163,22 @@ async fn what_is_no_answer_of_kakaos_is_unknown() {
     assert_eq!(places(busy).await, Err(Fault::Busy { retry_after_ms: Some(7_000) }));
     let new_code = Act::Raw(answer_text(429, "", r#"{"errorType": "TooFast", "message": ""}"#));
     assert_eq!(places(new_code).await, Err(Fault::Busy { retry_after_ms: None }));
+}
+
+#[tokio::test]
+async fn a_question_without_a_usable_answer_is_asked_once_more_and_no_other() {
+    for (bad, asked) in [
+        (Act::Reset(b""), 2),
+        (Act::Answer(400, json!({"code": -1, "msg": ""})), 2),
+        (Act::Answer(400, json!({"code": -2, "msg": ""})), 1),
+        (Act::Answer(400, json!({"code": -10, "msg": ""})), 1),
+        (Act::Answer(401, json!({"code": -401, "msg": ""})), 1),
+    ] {
+        let (address, server) = serve(vec![bad, answer("keyword_found")]);
+        let found = kakao(&address).places("강남역", None, at(EVENING)).await;
+        assert_eq!(matches!(found, Ok(Some(_))), asked == 2, "{found:?}");
+        assert_eq!(server.asked.try_iter().count(), asked);
+    }
 }
 
 #[tokio::test]

@@ -364,7 +364,10 @@ async fn in_development_the_examples_run_as_they_are() {
                 _ => continue,
             };
             let found = juno.get(&format!("{address}?{}", query.join("&"))).await.expect(200);
-            assert!(!found["items"].as_array().unwrap().is_empty() || address == "/v1/me/parties", "{address}: {found}");
+            assert!(
+                !found["items"].as_array().unwrap().is_empty() || address == "/v1/me/parties",
+                "{address}: {found}"
+            );
         }
     })
     .await;
