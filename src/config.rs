@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::read::{
-    Absent::{self, InDev, Means, Needed, Nothing, PerMode},
+    Absent::{self, InDev, Means, Needed, Nothing, OnlyInDev, PerMode},
     Reader, address, database_url, each, file, filter, kakao_key, mode, number, optional, party_urls, provider,
     redis_url, settlement, some, text, toss_key, words,
 };
@@ -88,12 +88,16 @@ settings! {
         rest_api_key: SecretString = "NBBANG_KAKAO_REST_API_KEY", InDev("simulator"), kakao_key;
     }
     AppleLogin {
-        base_url: Option<String> = "NBBANG_APPLE_LOGIN_BASE_URL", Nothing, optional(provider);
-        audiences: Vec<String> = "NBBANG_APPLE_LOGIN_AUDIENCES", Nothing, each(text);
+        base_url: Option<String> = "NBBANG_APPLE_LOGIN_BASE_URL", OnlyInDev("http://127.0.0.1:8090/apple-login"), optional(provider);
+        audiences: Vec<String> = "NBBANG_APPLE_LOGIN_AUDIENCES", OnlyInDev("app.nbbang.dev"), each(text);
+        /// With the two below: lets us withdraw Apple's permission when an account is deleted.
+        team_id: Option<String> = "NBBANG_APPLE_LOGIN_TEAM_ID", Nothing, optional(text);
+        key_id: Option<String> = "NBBANG_APPLE_LOGIN_KEY_ID", Nothing, optional(text);
+        key_file: Option<PathBuf> = "NBBANG_APPLE_LOGIN_KEY_FILE", Nothing, optional(file);
     }
     KakaoLogin {
-        base_url: Option<String> = "NBBANG_KAKAO_LOGIN_BASE_URL", Nothing, optional(provider);
-        audiences: Vec<String> = "NBBANG_KAKAO_LOGIN_AUDIENCES", Nothing, each(text);
+        base_url: Option<String> = "NBBANG_KAKAO_LOGIN_BASE_URL", OnlyInDev("http://127.0.0.1:8090/kakao-login"), optional(provider);
+        audiences: Vec<String> = "NBBANG_KAKAO_LOGIN_AUDIENCES", OnlyInDev("app.nbbang.dev"), each(text);
     }
     AppStore {
         /// None: the built-in Apple Root CA - G3.
@@ -110,10 +114,10 @@ settings! {
     }
 }
 
-/// How long we wait for a provider of money.
+/// How long we wait for a provider.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// While a phone waits, before it is told to poll.
+    /// While a phone waits; of money, before it is told to poll.
     pub phone: Duration,
     pub background: Duration,
 }
@@ -202,6 +206,10 @@ impl Config {
             reader.mistake(
                 "NBBANG_APPLE_LOGIN_BASE_URL and NBBANG_APPLE_LOGIN_AUDIENCES belong together: set both or neither.",
             );
+        }
+        let key = [apple_login.team_id.is_some(), apple_login.key_id.is_some(), apple_login.key_file.is_some()];
+        if key.contains(&true) && key.contains(&false) {
+            reader.mistake("NBBANG_APPLE_LOGIN_TEAM_ID, _KEY_ID and _KEY_FILE belong together: set all or none.");
         }
         if kakao_login.base_url.is_some() == kakao_login.audiences.is_empty() {
             reader.mistake(

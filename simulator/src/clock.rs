@@ -64,7 +64,7 @@ impl Clock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place where the simulator reads the real clock")]
-fn real() -> OffsetDateTime {
+pub fn real() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::faults::Fault;
 use crate::http::{Request, Response};
-use crate::{World, lock, toss};
+use crate::{World, lock, login, toss};
 
 pub fn answer(world: &World, request: &Request, path: &[&str]) -> Response {
     let answered = match (request.method.as_str(), path) {
@@ -22,6 +22,7 @@ pub fn answer(world: &World, request: &Request, path: &[&str]) -> Response {
         ("GET", ["webhook-base"]) => Ok(webhook_base(world)),
         ("PUT", ["webhook-base"]) => set_webhook_base(world, request),
         (_, ["toss", rest @ ..]) => toss::control(world, request, rest),
+        (_, ["login", rest @ ..]) => login::control(world, request, rest),
         _ => Ok(Response::message(404, "No such control; GET / lists them.")),
     };
     answered.unwrap_or_else(|refused| refused)

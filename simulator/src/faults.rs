@@ -12,7 +12,8 @@ const LATENCY_MAX_MS: u64 = 600_000;
 const FAULTS_MAX: usize = 1000;
 
 /// What can be spoiled: a provider and its operations.
-const OPERATIONS: &[(&str, &[&str])] = &[("toss", crate::toss::OPERATIONS), ("kakao", crate::kakao::OPERATIONS)];
+const OPERATIONS: &[(&str, &[&str])] =
+    &[("toss", crate::toss::OPERATIONS), ("kakao", crate::kakao::OPERATIONS), ("login", crate::login::OPERATIONS)];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]

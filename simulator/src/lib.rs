@@ -7,6 +7,7 @@ pub mod http;
 pub mod ids;
 pub mod journal;
 mod kakao;
+mod login;
 mod page;
 pub mod toss;
 
@@ -19,6 +20,7 @@ use clock::Clock;
 use faults::Faults;
 use http::{Answer, Request, Response};
 use journal::Journal;
+use login::{Issuer, Login};
 use toss::Toss;
 
 /// A bound simulator, not yet serving.
@@ -57,6 +59,7 @@ pub struct World {
     pub faults: Mutex<Faults>,
     pub journal: Mutex<Journal>,
     pub toss: Toss,
+    login: Login,
     webhook_base: Mutex<String>,
 }
 
@@ -67,6 +70,7 @@ impl World {
             faults: Mutex::default(),
             journal: Mutex::default(),
             toss: Toss::new()?,
+            login: Login::default(),
             webhook_base: Mutex::new(webhook_base_of(webhook_base)?),
         })
     }
@@ -94,6 +98,8 @@ async fn route(world: Arc<World>, request: Request) -> Answer {
         ["__sim", rest @ ..] => control::answer(&world, &request, rest).into(),
         ["toss", rest @ ..] => toss::answer(&world, &request, rest).await,
         ["kakao", rest @ ..] => kakao::answer(&world, &request, rest).await,
+        ["apple-login", rest @ ..] => login::answer(&world, &request, Issuer::Apple, rest).await,
+        ["kakao-login", rest @ ..] => login::answer(&world, &request, Issuer::Kakao, rest).await,
         _ => Response::message(404, "Nothing is here; GET / says what is.").into(),
     }
 }

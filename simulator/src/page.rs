@@ -67,8 +67,15 @@ const INDEX: &str = r#"<p>This program plays the providers that nbbang talks to.
 <li>API base URL: <code>/kakao</code>, REST keys that begin with <code>simulator</code></li>
 <li>Some three hundred places of Seoul: <code>/kakao/v2/local/search/keyword.json?query=강남역</code>, <code>…/search/address.json?query=</code>, <code>…/geo/coord2regioncode.json?x=&amp;y=</code></li>
 </ul>
+<h2>Sign in with Apple, Kakao Login</h2>
+<ul>
+<li>Base URLs: <code>/apple-login</code> (<a href="/apple-login/auth/keys">its keys</a>) and <code>/kakao-login</code> (<a href="/kakao-login/.well-known/jwks.json">its keys</a>)</li>
+<li><a href="/__sim/login/grants">What people allowed through Apple, and what was revoked</a></li>
+</ul>
 <h2>Control</h2>
 <dl>
+<dt><code>POST /__sim/login</code></dt><dd><code>{provider: apple|kakao, subject, audience?, nonce?, nickname?, email?, tamper?}</code>: what the phone gets from the issuer</dd>
+<dt><code>POST /__sim/login/rotation</code></dt><dd><code>{provider, keep_old?}</code>: another key signs from now on</dd>
 <dt><code>POST /__sim/toss/authorize</code></dt><dd><code>{provider_order_id, amount_krw, method?, decline?, order_name?}</code>: the customer approves in the window</dd>
 <dt><code>POST /__sim/toss/cancel</code></dt><dd><code>{payment_key, amount_krw?}</code>: a cancel in Toss's own console</dd>
 <dt><code>POST /__sim/faults</code></dt><dd><code>{provider, operation, when: before|after_effect, do: latency|status|reset|truncate|garbage|html|hang|wrong_body|duplicate|drop, ms?, status?, code?, text?, times?, probability?, seed?}</code>; <a href="/__sim/faults">GET</a> lists them, DELETE ends them all</dd>

@@ -1,19 +1,30 @@
 //! Signing in, staying signed in and signing out; what a token looks like is in `keys.rs`.
 
+use std::sync::Arc;
+
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::EncodingKey;
+use secrecy::{ExposeSecret, SecretSlice};
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::Duration;
 
 use crate::app::{App, clock, keys, random_bytes};
+use crate::config;
 use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::{Id, Shard};
-use crate::domain::user::{FIRST_TRUST, Language, User};
+use crate::domain::user::{self, FIRST_TRUST, Language, User};
 use crate::storage::auth::{self, Provider, Stored};
 use crate::storage::tx::Tx;
 use crate::storage::{bounded, users};
+use crate::upstream::apple_login::{AppleLogin, ClientKey};
+use crate::upstream::client::Deadline;
+use crate::upstream::kakao_login::KakaoLogin;
+use crate::upstream::oidc::{Identity, Refusal};
+use crate::upstream::{Fault, why};
 
 pub use crate::storage::auth::Session;
 
@@ -33,7 +44,100 @@ pub struct SignedIn {
 
 /// Signs in the made-up user of that name; makes one on first use.
 pub async fn sign_in_dev(app: &App, handle: &str, language: Language) -> Result<SignedIn> {
-    let user = NewUser { provider: Provider::Dev, subject: handle, nickname: handle, language };
+    sign_in(app, NewUser { provider: Provider::Dev, subject: handle, nickname: handle, language }).await
+}
+
+/// Signs in by an identity token of Apple's; `nonce` is what the app made for this sign-in.
+pub async fn sign_in_apple(
+    app: &Arc<App>,
+    token: &str,
+    nonce: &str,
+    authorization_code: Option<String>,
+    language: Language,
+) -> Result<SignedIn> {
+    let apple = app.apple_login.as_ref().ok_or(Code::NotFound)?;
+    let deadline = Deadline::within(app.config.patience.phone);
+    let identity = apple.verify(token, nonce, clock::real(), deadline).await.map_err(|refusal| refused(&refusal))?;
+    let signed_in = sign_in_as(app, Provider::Apple, &identity, language).await?;
+    if let Some(code) = authorization_code {
+        // Nobody waits for it, and nobody is kept out by it.
+        app.go_on(keep_grant(Arc::clone(app), signed_in.user.id, identity, code));
+    }
+    Ok(signed_in)
+}
+
+/// What Apple has to be told when the account is deleted.
+#[derive(Serialize, Deserialize)]
+struct Grant {
+    refresh_token: String,
+    audience: String,
+}
+
+async fn keep_grant(app: Arc<App>, user: Id<User>, identity: Identity, code: String) -> Result<()> {
+    let Some(apple) = &app.apple_login else { return Ok(()) };
+    let deadline = Deadline::within(app.config.patience.background);
+    let refresh_token = match apple.exchange(&code, &identity.audience, clock::real(), deadline).await {
+        Ok(Some(refresh_token)) => refresh_token,
+        Ok(None) => return Ok(()),
+        Err(fault) => {
+            tracing::warn!(%user, outcome = fault.word(), "an authorization code of Apple's was not exchanged");
+            return Ok(());
+        }
+    };
+    let sealed = app.vault.seal(user, &Grant { refresh_token, audience: identity.audience })?;
+    let mut conn = bounded(app.databases.main().acquire()).await?;
+    auth::keep_grant(&mut conn, Provider::Apple, &identity.subject, &sealed).await
+}
+
+pub(super) fn apple_login(settings: &config::AppleLogin, key: Option<&SecretSlice<u8>>) -> Result<Option<AppleLogin>> {
+    let Some(base_url) = &settings.base_url else { return Ok(None) };
+    let key = match (&settings.team_id, &settings.key_id, key) {
+        (Some(team_id), Some(key_id), Some(key)) => {
+            let key = EncodingKey::from_ec_pem(key.expose_secret());
+            let key = key.map_err(|error| Error::internal(Code::Internal, error))?;
+            Some(ClientKey { team_id: team_id.clone(), key_id: key_id.clone(), key })
+        }
+        _ => None,
+    };
+    AppleLogin::new(base_url, &settings.audiences, key).map(Some)
+}
+
+pub(super) fn kakao_login(settings: &config::KakaoLogin) -> Result<Option<KakaoLogin>> {
+    settings.base_url.as_deref().map(|url| KakaoLogin::new(url, &settings.audiences)).transpose()
+}
+
+/// Signs in by an identity token of Kakao's; `nonce` is what the app made for this sign-in.
+pub async fn sign_in_kakao(app: &App, token: &str, nonce: &str, language: Language) -> Result<SignedIn> {
+    let kakao = app.kakao_login.as_ref().ok_or(Code::NotFound)?;
+    let deadline = Deadline::within(app.config.patience.phone);
+    let identity = kakao.verify(token, nonce, clock::real(), deadline).await.map_err(|refusal| refused(&refusal))?;
+    sign_in_as(app, Provider::Kakao, &identity, language).await
+}
+
+/// Keys that cannot be had say nothing about the token: that is never a 401.
+fn refused(refusal: &Refusal) -> Error {
+    let code = match refusal {
+        Refusal::Token(_) => Code::IdentityTokenInvalid,
+        Refusal::Keys(Fault::Unreachable | Fault::Busy { .. } | Fault::NotNow) => Code::SignInUnavailable,
+        Refusal::Keys(Fault::Unknown(why::TIMEOUT)) => Code::SignInTimedOut,
+        Refusal::Keys(Fault::Untrusted | Fault::Unknown(_) | Fault::Rejected(_) | Fault::Already) => {
+            Code::SignInUnusable
+        }
+        Refusal::Keys(Fault::Refused(_)) => Code::Internal,
+    };
+    Error::internal(code, format_args!("{refusal:?}"))
+}
+
+async fn sign_in_as(app: &App, provider: Provider, identity: &Identity, language: Language) -> Result<SignedIn> {
+    let nickname = identity.nickname.as_deref().and_then(|name| user::nickname(name).ok());
+    let nickname = match nickname {
+        Some(nickname) => nickname,
+        None => user::made_up_nickname(random_bytes()?, language),
+    };
+    sign_in(app, NewUser { provider, subject: &identity.subject, nickname: &nickname, language }).await
+}
+
+async fn sign_in(app: &App, user: NewUser<'_>) -> Result<SignedIn> {
     let now = clock::real();
     let mut tx = Tx::begin(&app.databases.main()).await?;
     let mut id = auth::user_of(&mut tx, user.provider, user.subject).await?;

@@ -39,7 +39,9 @@ use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Shard;
 use crate::storage::databases::Databases;
 use crate::storage::migrate;
+use crate::upstream::apple_login::AppleLogin;
 use crate::upstream::kakao_local::KakaoLocal;
+use crate::upstream::kakao_login::KakaoLogin;
 use crate::upstream::toss::Toss;
 
 pub use crate::storage::idempotency::Key;
@@ -56,6 +58,9 @@ pub struct App {
     vault: Vault,
     toss: Toss,
     kakao: Arc<KakaoLocal>,
+    /// None: not offered.
+    apple_login: Option<AppleLogin>,
+    kakao_login: Option<KakaoLogin>,
     pub news: News,
     tasks: Tasks,
 }
@@ -80,12 +85,28 @@ impl App {
         let toss = Toss::new(&config.toss.base_url, &config.toss.secret_key).map_err(told)?;
         let kakao = KakaoLocal::new(&config.kakao.base_url, &config.kakao.rest_api_key).map_err(told)?;
         let kakao = Arc::new(kakao);
+        let apple_login = auth::apple_login(&config.apple_login, files.apple_login.as_ref()).map_err(told)?;
+        let kakao_login = auth::kakao_login(&config.kakao_login).map_err(told)?;
         databases.load_map().await.map_err(told)?;
         let ids = Ids::start(Arc::clone(databases.main_database()), clock::real_ms).await.map_err(told)?;
         let clock = Clock::load(&databases.main()).await.map_err(told)?;
         databases.watch();
         let tasks = Tasks { runtime: Handle::current(), tracker: TaskTracker::new() };
-        Ok(Arc::new(Self { config, databases, ids, clock, keys, vault, toss, kakao, news: News::default(), tasks }))
+        let news = News::default();
+        Ok(Arc::new(Self {
+            config,
+            databases,
+            ids,
+            clock,
+            keys,
+            vault,
+            toss,
+            kakao,
+            apple_login,
+            kakao_login,
+            news,
+            tasks,
+        }))
     }
 
     /// Whether requests can be served: the databases answer and have the tables that this program knows.
@@ -110,6 +131,16 @@ impl App {
     ) -> Result<T> {
         let done = self.tasks.tracker.spawn_on(work, &self.tasks.runtime).await;
         done.unwrap_or_else(|error| Err(Error::internal(Code::Internal, error)))
+    }
+
+    /// Does work that nobody waits for; it ends before the process does.
+    fn go_on(&self, work: impl Future<Output = Result<()>> + Send + 'static) {
+        let logged = async {
+            if let Err(error) = work.await {
+                tracing::warn!(?error, "what was to be done after an answer was not done");
+            }
+        };
+        self.tasks.tracker.spawn_on(logged, &self.tasks.runtime);
     }
 
     /// Waits for what is going on, gives the id slot back and ends the connections; call it when no more requests come.

@@ -4,12 +4,12 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::app::random_bytes;
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
-use crate::domain::party::Party;
-use crate::domain::terms::TransferAccount;
 
 pub struct Vault {
     keys: Vec<DataKey>,
@@ -28,38 +28,38 @@ impl Vault {
         keys.filter(|keys| !keys.is_empty()).map(|keys| Self { keys })
     }
 
-    /// An account, readable only as that party's.
-    pub fn seal(&self, party: Id<Party>, account: &TransferAccount) -> Result<String> {
-        let failed =
-            |what: &str| Error::internal(Code::Internal, format_args!("an account could not be sealed: {what}"));
+    /// A secret, readable only as that owner's: a party's, a user's.
+    pub fn seal<O>(&self, owner: Id<O>, secret: &impl Serialize) -> Result<String> {
+        let failed = |what: &str| Error::internal(Code::Internal, format_args!("a secret could not be sealed: {what}"));
         let key = self.keys.first().ok_or_else(|| failed("no key"))?;
-        let mut text = serde_json::to_vec(account).map_err(|_| failed("json"))?;
+        let mut text = serde_json::to_vec(secret).map_err(|_| failed("json"))?;
         let nonce: [u8; NONCE_LEN] = random_bytes()?;
         key.key
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad(party), &mut text)
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad(owner), &mut text)
             .map_err(|_| failed("aead"))?;
         let bytes = [nonce.as_slice(), &text].concat();
         Ok(format!("{}.{}", key.name, BASE64_STANDARD_NO_PAD.encode(bytes)))
     }
 
-    pub fn open(&self, party: Id<Party>, sealed: &str) -> Result<TransferAccount> {
-        self.try_open(party, sealed)
-            .ok_or_else(|| Error::internal(Code::Internal, "an account cannot be opened: is its data key still there?"))
+    pub fn open<O, S: DeserializeOwned>(&self, owner: Id<O>, sealed: &str) -> Result<S> {
+        self.try_open(owner, sealed)
+            .ok_or_else(|| Error::internal(Code::Internal, "a secret cannot be opened: is its data key still there?"))
     }
 
-    fn try_open(&self, party: Id<Party>, sealed: &str) -> Option<TransferAccount> {
+    fn try_open<O, S: DeserializeOwned>(&self, owner: Id<O>, sealed: &str) -> Option<S> {
         let (name, text) = sealed.split_once('.')?;
         let key = self.keys.iter().find(|key| key.name == name)?;
         let mut bytes = BASE64_STANDARD_NO_PAD.decode(text).ok()?;
         let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let account = key.key.open_in_place(nonce, aad(party), text).ok()?;
-        serde_json::from_slice(account).ok()
+        let secret = key.key.open_in_place(nonce, aad(owner), text).ok()?;
+        serde_json::from_slice(secret).ok()
     }
 }
 
-fn aad(party: Id<Party>) -> Aad<[u8; 8]> {
-    Aad::from(party.raw().to_be_bytes())
+/// Ids are unique whatever they are of, so an owner's number is enough.
+fn aad<O>(owner: Id<O>) -> Aad<[u8; 8]> {
+    Aad::from(owner.raw().to_be_bytes())
 }
 
 impl DataKey {
@@ -74,6 +74,16 @@ impl DataKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::party::Party;
+    use crate::domain::terms::TransferAccount;
+
+    fn id(raw: i64) -> Id<Party> {
+        Id::from_raw(raw)
+    }
+
+    fn open(vault: &Vault, owner: i64, sealed: &str) -> Result<TransferAccount> {
+        vault.open(id(owner), sealed)
+    }
 
     #[test]
     fn an_account_is_opened_by_its_key_and_as_its_partys_only() {
@@ -81,14 +91,14 @@ mod tests {
         let old = Vault::new(&[[1; 32]]).unwrap();
         let rotated = Vault::new(&[[2; 32], [1; 32]]).unwrap();
         let other = Vault::new(&[[2; 32]]).unwrap();
-        let sealed = old.seal(Id::from_raw(1), &account).unwrap();
+        let sealed = old.seal(id(1), &account).unwrap();
         assert!(!sealed.contains("123456"));
-        assert_ne!(sealed, old.seal(Id::from_raw(1), &account).unwrap(), "no nonce twice");
-        assert_eq!(rotated.open(Id::from_raw(1), &sealed).unwrap(), account);
-        assert!(rotated.open(Id::from_raw(2), &sealed).is_err(), "another party's");
-        assert!(other.open(Id::from_raw(1), &sealed).is_err(), "without its key");
+        assert_ne!(sealed, old.seal(id(1), &account).unwrap(), "no nonce twice");
+        assert_eq!(open(&rotated, 1, &sealed).unwrap(), account);
+        assert!(open(&rotated, 2, &sealed).is_err(), "another party's");
+        assert!(open(&other, 1, &sealed).is_err(), "without its key");
         for broken in ["", "x", "x.y", &sealed[..sealed.len() - 2]] {
-            assert!(old.open(Id::from_raw(1), broken).is_err(), "{broken}");
+            assert!(open(&old, 1, broken).is_err(), "{broken}");
         }
     }
 }

@@ -9,6 +9,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::EncodingKey;
 use secrecy::{SecretBox, SecretSlice};
 
 use crate::config::Config;
@@ -22,6 +23,8 @@ pub struct Keys {
     /// Ed25519 private keys, PKCS#8 DER.
     pub jwt: Vec<SecretSlice<u8>>,
     pub data: Vec<SecretBox<[u8; 32]>>,
+    /// PEM, as Apple gives it.
+    pub apple_login: Option<SecretSlice<u8>>,
 }
 
 /// Reads the key files; in dev mode it makes those of `.dev/` first, if they are not there.
@@ -39,7 +42,7 @@ pub fn load(config: &Config) -> Result<Keys, Vec<String>> {
     let mut gather = |name: &str, file: &Path, error: String| {
         mistakes.push(format!("The key file {} of {name} {error}.", file.display()));
     };
-    let mut keys = Keys { jwt: Vec::new(), data: Vec::new() };
+    let mut keys = Keys { jwt: Vec::new(), data: Vec::new(), apple_login: None };
     for file in &config.keys.jwt {
         match read(file).and_then(|content| jwt(&content)) {
             Ok(key) => keys.jwt.push(key),
@@ -50,6 +53,12 @@ pub fn load(config: &Config) -> Result<Keys, Vec<String>> {
         match read(file).and_then(|content| data(&content)) {
             Ok(key) => keys.data.push(key),
             Err(error) => gather("NBBANG_DATA_KEY_FILES", file, error),
+        }
+    }
+    if let Some(file) = &config.apple_login.key_file {
+        match read(file).and_then(p8) {
+            Ok(key) => keys.apple_login = Some(key),
+            Err(error) => gather("NBBANG_APPLE_LOGIN_KEY_FILE", file, error),
         }
     }
     if mistakes.is_empty() { Ok(keys) } else { Err(mistakes) }
@@ -73,6 +82,14 @@ fn data(content: &[u8]) -> Result<SecretBox<[u8; 32]>, String> {
         format!("must hold 32 random bytes (`head -c 32 /dev/urandom` makes them) and holds {}", content.len())
     })?;
     Ok(SecretBox::new(Box::new(key)))
+}
+
+/// A key of the kind that Apple gives to developers.
+fn p8(content: Vec<u8>) -> Result<SecretSlice<u8>, String> {
+    match EncodingKey::from_ec_pem(&content) {
+        Ok(_) => Ok(content.into()),
+        Err(_) => Err("must be the .p8 file as Apple gives it (an EC key in PEM)".to_owned()),
+    }
 }
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";

@@ -21,6 +21,8 @@ pub enum Absent {
     Means(&'static str),
     /// In dev mode; in prod it must be set.
     InDev(&'static str),
+    /// In dev mode; in prod it may be absent.
+    OnlyInDev(&'static str),
     /// In dev and in prod.
     PerMode(&'static str, &'static str),
 }
@@ -30,9 +32,9 @@ impl Absent {
     pub fn within(self, mode: Mode) -> Option<&'static str> {
         match (self, mode) {
             (Self::Needed, _) | (Self::InDev(_), Mode::Prod) => None,
-            (Self::Nothing, _) => Some(""),
+            (Self::Nothing, _) | (Self::OnlyInDev(_), Mode::Prod) => Some(""),
             (Self::Means(text), _)
-            | (Self::InDev(text) | Self::PerMode(text, _), Mode::Dev)
+            | (Self::InDev(text) | Self::OnlyInDev(text) | Self::PerMode(text, _), Mode::Dev)
             | (Self::PerMode(_, text), Mode::Prod) => Some(text),
         }
     }

@@ -160,6 +160,7 @@ words! {
         Unauthenticated => "unauthenticated",
         TokenExpired => "token_expired",
         RefreshTokenInvalid => "refresh_token_invalid",
+        IdentityTokenInvalid => "identity_token_invalid",
         TrustTooLow => "trust_too_low",
         NotTheHost => "not_the_host",
         NotTheOwner => "not_the_owner",
@@ -202,6 +203,10 @@ words! {
         MapTimeout => "map_timeout",
         MapBadAnswer => "map_bad_answer",
         MapUntrusted => "map_untrusted",
+        // Signing in.
+        SignInUnavailable => "sign_in_unavailable",
+        SignInUnusable => "sign_in_unusable",
+        SignInTimedOut => "sign_in_timed_out",
         // Our side.
         Busy => "busy",
         DatabaseUnavailable => "database_unavailable",

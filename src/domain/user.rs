@@ -34,6 +34,15 @@ pub fn nickname(raw: &str) -> Result<String, FieldFault> {
     if nickname.chars().count() < 2 { Err(FieldFault::TooShort) } else { Ok(nickname) }
 }
 
+/// A name for one who brought none, from random bytes; he can change it.
+pub fn made_up_nickname(bytes: [u8; 4], language: Language) -> String {
+    let number = u32::from_le_bytes(bytes) % 100_000;
+    match language {
+        Language::Korean => format!("이웃{number:05}"),
+        Language::English => format!("Neighbour {number:05}"),
+    }
+}
+
 /// The name by which a developer calls a made-up user: 1 to 30 of `a-z`, `0-9`, `_` and `-`.
 pub fn handle(raw: &str) -> Result<&str, FieldFault> {
     match raw.len() {
@@ -56,6 +65,14 @@ mod tests {
         assert_eq!(nickname("민"), Err(FieldFault::TooShort));
         assert_eq!(nickname(&"가".repeat(21)), Err(FieldFault::TooLong));
         assert_eq!(nickname("a\u{7}b"), Err(FieldFault::NotText));
+    }
+
+    #[test]
+    fn made_up_nicknames_are_nicknames() {
+        for language in [Language::Korean, Language::English] {
+            let name = made_up_nickname([255; 4], language);
+            assert_eq!(nickname(&name).as_deref(), Ok(name.as_str()));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::app::auth::{self, SignedIn};
 use crate::domain::error::{Error, FieldFault, Result};
+use crate::domain::json::present;
 use crate::domain::user::{self, Language};
 use crate::errors;
 use crate::http::extract::{Caller, Json};
@@ -118,6 +119,98 @@ pub async fn advance_dev_clock(app: Data<App>, advance: Json<Advance>) -> Result
         return Err(Error::field("/advance_s", FieldFault::OutOfRange));
     }
     Ok(Json(DevClock { now: app.clock.advance(&app.databases.main(), seconds).await?.into() }))
+}
+
+/// What the app got from Apple.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppleSignIn {
+    /// The identity token.
+    #[schema(example = "eyJraWQiOiJTSU0xIiwiYWxnIjoiUlMyNTYifQ.eyJzdWIiOiIwMDEifQ.c2lnbmF0dXJl", min_length = 1)]
+    identity_token: String,
+    /// What the app made for this sign-in; it sent the SHA-256 of it, in hexadecimal, to Apple.
+    #[schema(example = "8f14e45fceea167a5a36dedd4bea2543", min_length = 1, max_length = 256)]
+    nonce: String,
+    /// The code that came with the token: it lets us withdraw Apple's permission when the account is deleted.
+    #[schema(example = "c6a0b7d1e2f34c58b9", min_length = 1, max_length = 1024)]
+    #[serde(default, deserialize_with = "present")]
+    authorization_code: Option<String>,
+}
+
+errors!(CreateAppleSessionErrors: BODY; IdentityTokenInvalid, NotFound, SignInUnavailable, SignInUnusable, SignInTimedOut);
+
+/// Sign in with Apple
+///
+/// Makes the user on the first sign-in; afterwards the same Apple account is the same user. The token has to be meant for
+/// our app, fresh, and of this very sign-in, which the nonce shows. 404 where it is not offered.
+#[utoipa::path(
+    tag = "Sessions",
+    request_body(content = AppleSignIn, description = "What the app got from Apple.", example = json!({
+        "identity_token": "eyJraWQiOiJTSU0xIiwiYWxnIjoiUlMyNTYifQ.eyJzdWIiOiIwMDEifQ.c2lnbmF0dXJl",
+        "nonce": "8f14e45fceea167a5a36dedd4bea2543", "authorization_code": "c6a0b7d1e2f34c58b9",
+    })),
+    responses((status = 200, description = "The session.", body = Session, example = json!({
+        "access_token": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9.eyJpc3MiOiJuYmJhbmcifQ.c2lnbmF0dXJl",
+        "refresh_token": "Yw8y3v0m4wq1rj2nJkq9h0wqkJH2l7mQxv3v0m4wq1r", "token_type": "Bearer", "expires_in": 900,
+        "user": {
+            "id": "117440512000000001", "nickname": "이웃04211", "trust": 50, "created_at": "2026-11-24T12:30:00.000Z",
+            "app_account_token": "0b0f3a52-7f4e-4c1b-9a53-7f1f0f3f9f10", "language": "ko",
+        },
+    })), CreateAppleSessionErrors),
+)]
+#[post("/v1/sessions/apple")]
+pub async fn create_apple_session(app: Data<App>, language: Language, new: Json<AppleSignIn>) -> Result<Json<Session>> {
+    let AppleSignIn { identity_token, nonce, authorization_code } = new.0;
+    check_nonce(&nonce)?;
+    let app = app.into_inner();
+    Ok(Json(auth::sign_in_apple(&app, &identity_token, &nonce, authorization_code, language).await?.into()))
+}
+
+/// What the app got from Kakao.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KakaoSignIn {
+    /// The identity token.
+    #[schema(example = "eyJraWQiOiJTSU0xIiwiYWxnIjoiUlMyNTYifQ.eyJzdWIiOiIwMDEifQ.c2lnbmF0dXJl", min_length = 1)]
+    id_token: String,
+    /// What the app made for this sign-in and sent to Kakao.
+    #[schema(example = "8f14e45fceea167a5a36dedd4bea2543", min_length = 1, max_length = 256)]
+    nonce: String,
+}
+
+errors!(CreateKakaoSessionErrors: BODY; IdentityTokenInvalid, NotFound, SignInUnavailable, SignInUnusable, SignInTimedOut);
+
+/// Sign in with Kakao
+///
+/// Makes the user on the first sign-in, with his Kakao nickname if the token tells it; afterwards the same Kakao account is
+/// the same user. 404 where it is not offered.
+#[utoipa::path(
+    tag = "Sessions",
+    request_body(content = KakaoSignIn, description = "What the app got from Kakao.", example = json!({
+        "id_token": "eyJraWQiOiJTSU0xIiwiYWxnIjoiUlMyNTYifQ.eyJzdWIiOiIwMDEifQ.c2lnbmF0dXJl",
+        "nonce": "8f14e45fceea167a5a36dedd4bea2543",
+    })),
+    responses((status = 200, description = "The session.", body = Session, example = json!({
+        "access_token": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9.eyJpc3MiOiJuYmJhbmcifQ.c2lnbmF0dXJl",
+        "refresh_token": "Yw8y3v0m4wq1rj2nJkq9h0wqkJH2l7mQxv3v0m4wq1r", "token_type": "Bearer", "expires_in": 900,
+        "user": {
+            "id": "117440512000000001", "nickname": "민아", "trust": 50, "created_at": "2026-11-24T12:30:00.000Z",
+            "app_account_token": "0b0f3a52-7f4e-4c1b-9a53-7f1f0f3f9f10", "language": "ko",
+        },
+    })), CreateKakaoSessionErrors),
+)]
+#[post("/v1/sessions/kakao")]
+pub async fn create_kakao_session(app: Data<App>, language: Language, new: Json<KakaoSignIn>) -> Result<Json<Session>> {
+    check_nonce(&new.0.nonce)?;
+    Ok(Json(auth::sign_in_kakao(&app, &new.0.id_token, &new.0.nonce, language).await?.into()))
+}
+
+fn check_nonce(nonce: &str) -> Result<()> {
+    match nonce.len() {
+        0 => Err(Error::field("/nonce", FieldFault::Empty)),
+        1..=256 => Ok(()),
+        _ => Err(Error::field("/nonce", FieldFault::TooLong)),
+    }
 }
 
 /// The token of a session that is to go on.

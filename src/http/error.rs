@@ -150,6 +150,7 @@ pub const fn row(code: Code) -> Row {
         Code::Unauthenticated => Row::new(S::UNAUTHORIZED, "There is no valid access token", "로그인이 필요해요.", "Please sign in."),
         Code::TokenExpired => Row::new(S::UNAUTHORIZED, "The access token has expired", "로그인 시간이 지났어요. 갱신이 필요해요.", "The access token has expired; refresh the session."),
         Code::RefreshTokenInvalid => Row::new(S::UNAUTHORIZED, "The refresh token is not valid (any more)", "다시 로그인해 주세요.", "Please sign in again."),
+        Code::IdentityTokenInvalid => Row::new(S::UNAUTHORIZED, "The identity token is not good for us", "로그인 정보를 확인할 수 없어요. 다시 시도해 주세요.", "The identity token is not valid; sign in with the provider again."),
         Code::TrustTooLow => Row::new(S::FORBIDDEN, "The user's trust is too low", "신뢰 점수가 낮아 이용할 수 없어요.", "Your trust score is too low for this."),
         Code::NotTheHost => Row::new(S::FORBIDDEN, "Only the host can do this", "방장만 할 수 있어요.", "Only the host can do this."),
         Code::NotTheOwner => Row::new(S::FORBIDDEN, "Only the order's owner can do this", "주문한 사람만 할 수 있어요.", "Only the order's owner can do this."),
@@ -192,6 +193,9 @@ pub const fn row(code: Code) -> Row {
         Code::MapTimeout => Row::new(S::GATEWAY_TIMEOUT, "The map provider did not answer in time", "장소 검색이 늦어지고 있어요. 다시 시도해 주세요.", "Looking up places took too long; try again.").retry_after(2_000).logged_at(Level::WARN),
         Code::MapBadAnswer => Row::new(S::BAD_GATEWAY, "The map provider gave no usable answer", "장소 검색에 문제가 생겼어요. 다시 시도해 주세요.", "Looking up places failed; try again.").retry_after(2_000).logged_at(Level::WARN),
         Code::MapUntrusted => Row::new(S::BAD_GATEWAY, "The map provider's identity is in doubt", "지도 연결이 안전하지 않아 중단했어요.", "The connection to the map is not safe, and was given up.").logged_at(Level::ERROR),
+        Code::SignInUnavailable => Row::new(S::SERVICE_UNAVAILABLE, "The identity provider cannot be reached", "로그인 서비스에 연결할 수 없어요. 잠시 후 다시 시도해 주세요.", "The sign-in provider cannot be reached; try again in a moment.").retry_after(5_000).logged_at(Level::WARN),
+        Code::SignInUnusable => Row::new(S::BAD_GATEWAY, "The identity provider's answer cannot be used", "로그인 서비스에 문제가 있어요. 잠시 후 다시 시도해 주세요.", "The sign-in provider gave an answer that cannot be used; try again later.").retryable().logged_at(Level::ERROR),
+        Code::SignInTimedOut => Row::new(S::GATEWAY_TIMEOUT, "The identity provider does not answer in time", "로그인 서비스가 응답하지 않아요. 잠시 후 다시 시도해 주세요.", "The sign-in provider does not answer; try again in a moment.").retry_after(5_000).logged_at(Level::WARN),
 
         Code::Busy => Row::new(S::SERVICE_UNAVAILABLE, "The service is busy", "요청이 많아요. 잠시 후 다시 시도해 주세요.", "We are busy; try again in a moment.").retry_after(1_000).logged_at(Level::WARN),
         Code::DatabaseUnavailable => Row::new(S::SERVICE_UNAVAILABLE, "The database cannot be reached", "잠시 후 다시 시도해 주세요.", "Try again in a moment.").retry_after(1_000).logged_at(Level::ERROR),
@@ -273,7 +277,7 @@ pub fn respond(error: &Error, request_id: &str, language: Language) -> HttpRespo
         Code::Unauthenticated => {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        Code::TokenExpired | Code::RefreshTokenInvalid => {
+        Code::TokenExpired | Code::RefreshTokenInvalid | Code::IdentityTokenInvalid => {
             response.insert_header((header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#));
         }
         _ => {}

@@ -39,6 +39,8 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
         routes.service(auth::advance_dev_clock);
     }
 
+    routes.service(auth::create_apple_session);
+    routes.service(auth::create_kakao_session);
     routes.service(auth::refresh_session);
     routes.service(auth::delete_session);
     routes.service(auth::get_jwks);

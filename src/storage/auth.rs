@@ -16,12 +16,16 @@ pub struct Session;
 pub enum Provider {
     /// Made-up users, in development only.
     Dev,
+    Apple,
+    Kakao,
 }
 
 impl Provider {
     const fn word(self) -> &'static str {
         match self {
             Self::Dev => "dev",
+            Self::Apple => "apple",
+            Self::Kakao => "kakao",
         }
     }
 }
@@ -62,6 +66,18 @@ pub async fn insert_identity(
     )
     .execute(conn)).await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Keeps what is needed to withdraw the provider's permission; the newest counts.
+pub async fn keep_grant(conn: &mut PgConnection, provider: Provider, subject: &str, sealed: &str) -> Result<()> {
+    let update = sqlx::query!(
+        "update identities set grant_sealed = $3 where provider = $1 and subject = $2",
+        provider.word(),
+        subject,
+        sealed,
+    );
+    bounded(update.execute(conn)).await?;
+    Ok(())
 }
 
 pub async fn insert_session(

@@ -1,9 +1,12 @@
 //! The providers we call: one file each, and the few ways in which a call can go wrong.
 
+pub mod apple_login;
 mod breaker;
 mod budget;
 pub mod client;
 pub mod kakao_local;
+pub mod kakao_login;
+pub mod oidc;
 mod quota;
 #[cfg(test)]
 mod scripted;

@@ -87,6 +87,8 @@ mod search;
 #[cfg(test)]
 mod shards;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod storms;
 #[cfg(test)]
 mod survival;

@@ -186,6 +186,8 @@ pub fn config(urls: &Urls, simulator: &str) -> Config {
         ("NBBANG_PARTY_DATABASE_URLS", format!("party_a={},party_b={}", urls.parties[0], urls.parties[1])),
         ("NBBANG_TOSS_BASE_URL", format!("{simulator}/toss")),
         ("NBBANG_KAKAO_BASE_URL", format!("{simulator}/kakao")),
+        ("NBBANG_APPLE_LOGIN_BASE_URL", format!("{simulator}/apple-login")),
+        ("NBBANG_KAKAO_LOGIN_BASE_URL", format!("{simulator}/kakao-login")),
     ]);
     let names = env.keys().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     Config::read(&|name| env.get(name).cloned(), names).unwrap()
