@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::faults::Fault;
 use crate::http::{Request, Response};
-use crate::{World, lock, login, toss};
+use crate::{World, app_store, lock, login, toss};
 
 pub fn answer(world: &World, request: &Request, path: &[&str]) -> Response {
     let answered = match (request.method.as_str(), path) {
@@ -21,6 +21,7 @@ pub fn answer(world: &World, request: &Request, path: &[&str]) -> Response {
         ("GET", ["requests"]) => Ok(requests(world, request)),
         ("GET", ["webhook-base"]) => Ok(webhook_base(world)),
         ("PUT", ["webhook-base"]) => set_webhook_base(world, request),
+        (_, ["app-store", rest @ ..]) => app_store::control(world, request, rest),
         (_, ["toss", rest @ ..]) => toss::control(world, request, rest),
         (_, ["login", rest @ ..]) => login::control(world, request, rest),
         _ => Ok(Response::message(404, "No such control; GET / lists them.")),

@@ -1,5 +1,6 @@
 //! The providers nbbang talks to, played on one port: one module per provider, and the strings to pull at under `/__sim`.
 
+pub mod app_store;
 pub mod clock;
 mod control;
 pub mod faults;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
 
+use app_store::AppStore;
 use clock::Clock;
 use faults::Faults;
 use http::{Answer, Request, Response};
@@ -58,6 +60,7 @@ pub struct World {
     pub clock: Clock,
     pub faults: Mutex<Faults>,
     pub journal: Mutex<Journal>,
+    pub app_store: AppStore,
     pub toss: Toss,
     login: Login,
     webhook_base: Mutex<String>,
@@ -69,6 +72,7 @@ impl World {
             clock: Clock::default(),
             faults: Mutex::default(),
             journal: Mutex::default(),
+            app_store: AppStore::new()?,
             toss: Toss::new()?,
             login: Login::default(),
             webhook_base: Mutex::new(webhook_base_of(webhook_base)?),
