@@ -15,6 +15,7 @@ pub mod order;
 pub mod party;
 pub mod payment;
 pub mod place;
+pub mod purchase;
 pub mod refund;
 pub mod split;
 pub mod terms;

@@ -1,5 +1,6 @@
 //! The providers we call: one file each, and the few ways in which a call can go wrong.
 
+pub mod app_store;
 pub mod apple_login;
 mod breaker;
 mod budget;
