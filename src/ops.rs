@@ -13,8 +13,11 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
+
 use crate::app::App;
 use crate::config::{Config, keys};
+use crate::storage::cache;
 use crate::storage::databases::{Database, Databases};
 use crate::storage::migrate::{self, Set, Standing};
 use crate::storage::shards;
@@ -164,6 +167,10 @@ pub async fn doctor() -> ExitCode {
             }
         }
         Err(why) => check("databases", Err(why)),
+    }
+    match &config.storage.redis_url {
+        Some(url) => check("Redis", cache::examine(url.expose_secret()).await.map_err(|why| format!("{why}."))),
+        None => print(&["note  Redis: NBBANG_REDIS_URL is not set: single-process mode"]),
     }
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -37,7 +37,8 @@ use crate::app::vault::Vault;
 use crate::config::{self, Config};
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Shard;
-use crate::storage::databases::Databases;
+use crate::storage::cache::{self, Cache};
+use crate::storage::databases::{self, Databases};
 use crate::storage::migrate;
 use crate::upstream::apple_login::AppleLogin;
 use crate::upstream::kakao_local::KakaoLocal;
@@ -52,6 +53,7 @@ const LAST_WORK: Duration = Duration::from_secs(15);
 pub struct App {
     pub config: Config,
     pub databases: Arc<Databases>,
+    pub cache: Cache,
     pub ids: Ids,
     pub clock: Clock,
     pub keys: Keys,
@@ -91,11 +93,20 @@ impl App {
         let ids = Ids::start(Arc::clone(databases.main_database()), clock::real_ms).await.map_err(told)?;
         let clock = Clock::load(&databases.main()).await.map_err(told)?;
         databases.watch();
+        let cache = Cache::start(cache::Settings {
+            url: config.storage.redis_url.as_ref().map(ExposeSecret::expose_secret),
+            bulkhead: databases::most_connections() / 2,
+            audit_every: 1000,
+            now: clock::real_unix_ms,
+            random: || random().as_u128(),
+        })
+        .await?;
         let tasks = Tasks { runtime: Handle::current(), tracker: TaskTracker::new() };
         let news = News::default();
         Ok(Arc::new(Self {
             config,
             databases,
+            cache,
             ids,
             clock,
             keys,

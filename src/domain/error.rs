@@ -6,7 +6,7 @@ use crate::domain::order::Order;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A refusal or a failure: the code is for everyone, `internal` for our log alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     pub code: Code,
     pub internal: Option<String>,
@@ -14,7 +14,7 @@ pub struct Error {
 }
 
 /// What some refusals add, so that the app can act without another question.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct More {
     pub fields: Vec<Field>,
     /// State of the party, order or payment that stands in the way.

@@ -290,11 +290,20 @@ impl Database {
 
 fn pool(options: &PgConnectOptions) -> Pool {
     let pool = PgPoolOptions::new()
-        .max_connections((cores() * 4).clamp(16, 64))
+        .max_connections(pool_size())
         .acquire_timeout(ACQUIRE)
         .test_before_acquire(false)
         .connect_lazy_with(limited(options));
     Pool::new(pool)
+}
+
+/// As many as a pool has at the most.
+pub fn most_connections() -> usize {
+    usize::try_from(pool_size()).unwrap_or(16)
+}
+
+fn pool_size() -> u32 {
+    (cores() * 4).clamp(16, 64)
 }
 
 fn cores() -> u32 {

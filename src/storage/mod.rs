@@ -3,6 +3,7 @@
 pub mod areas;
 pub mod auth;
 pub mod books;
+pub mod cache;
 pub mod clock;
 pub mod databases;
 pub mod hosting;

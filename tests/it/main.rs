@@ -9,6 +9,8 @@ mod operations;
 #[cfg(test)]
 mod person;
 #[cfg(test)]
+mod redis;
+#[cfg(test)]
 mod scratch;
 #[cfg(test)]
 mod server;
@@ -26,6 +28,8 @@ mod agreement;
 mod auth;
 #[cfg(test)]
 mod books;
+#[cfg(test)]
+mod cache;
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]

@@ -1,0 +1,307 @@
+//! The connection to Redis: one for the process, with a deadline on each answer. It never says why it has no answer, since
+//! the readers then go to the database; what could not be forgotten it makes up for before Redis is believed again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, ErrorKind, RedisResult, Script, ServerErrorKind};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_util::context::TokioContext;
+
+use crate::storage::cache::breaker::Breaker;
+
+const CONNECT: Duration = Duration::from_millis(200);
+/// For one answer; with its connection if need be.
+const ANSWER: Duration = Duration::from_millis(50);
+/// Between probes of a Redis that does not answer, at first and at the most.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// More keys to make up for than this are left to their expiry.
+const MOST_OWED: usize = 100_000;
+
+/// `set` with both `nx` and `get` came with it.
+const OLDEST: u32 = 7;
+
+/// Puts a value in the place of exactly the one that was seen.
+const SWAP: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then
+    redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3])
+    return 1
+end
+return 0";
+
+/// There is no answer: none in time, none at all, or Redis cannot do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Away;
+
+pub struct Link {
+    client: Client,
+    connection: ArcSwap<ConnectionManager>,
+    /// The process's own: actix's threads end, and with them what was connected there.
+    runtime: Handle,
+    swap: Script,
+    breaker: Breaker,
+    /// Keys that could not be forgotten, each with the number of the last try.
+    owed: Mutex<HashMap<String, u64>>,
+    owes: AtomicBool,
+    tries: AtomicU64,
+    mending: AtomicBool,
+}
+
+impl Link {
+    /// Needs a running Tokio, which the connection belongs to. Connects in the background.
+    pub fn new(url: &str) -> RedisResult<Arc<Self>> {
+        let client = Client::open(url)?;
+        let connection = ArcSwap::from_pointee(connection(&client)?);
+        let link = Arc::new(Self {
+            client,
+            connection,
+            runtime: Handle::current(),
+            swap: Script::new(SWAP),
+            breaker: Breaker::default(),
+            owed: Mutex::default(),
+            owes: AtomicBool::default(),
+            tries: AtomicU64::default(),
+            mending: AtomicBool::default(),
+        });
+        metrics::gauge!("nbbang_cache_breaker_open").set(0);
+        Ok(link)
+    }
+
+    /// Whether Redis answers, now that there is time to connect.
+    pub async fn ping(&self) -> bool {
+        self.within::<(), _>(CONNECT + ANSWER, |mut to| async move { redis::cmd("PING").query_async(&mut to).await })
+            .await
+            .is_ok()
+    }
+
+    pub async fn get(self: &Arc<Self>, key: &str) -> Result<Option<Bytes>, Away> {
+        if self.is_owed(key) {
+            return Err(Away);
+        }
+        self.ask(|mut to| async move { redis::cmd("GET").arg(key).query_async(&mut to).await }).await
+    }
+
+    /// Puts a lease where nothing is. What lies there otherwise comes back.
+    pub async fn lease(self: &Arc<Self>, key: &str, lease: &[u8], lasts: Duration) -> Result<Option<Bytes>, Away> {
+        let ms = millis(lasts);
+        self.ask(|mut to| async move {
+            redis::cmd("SET").arg(key).arg(lease).arg("NX").arg("GET").arg("PX").arg(ms).query_async(&mut to).await
+        })
+        .await
+    }
+
+    /// Puts `value` where exactly `seen` lies; false if anything else does.
+    pub async fn swap(self: &Arc<Self>, key: &str, seen: &[u8], value: &[u8], lasts: Duration) -> Result<bool, Away> {
+        let mut swap = self.swap.key(key);
+        swap.arg(seen).arg(value).arg(millis(lasts));
+        self.ask(|mut to| async move { swap.invoke_async(&mut to).await }).await
+    }
+
+    /// Whether this is the first to claim the key for a while.
+    pub async fn claim(self: &Arc<Self>, key: &str, lasts: Duration) -> Result<bool, Away> {
+        let ms = millis(lasts);
+        let claimed: Option<String> = self
+            .ask(|mut to| async move {
+                redis::cmd("SET").arg(key).arg("1").arg("NX").arg("PX").arg(ms).query_async(&mut to).await
+            })
+            .await?;
+        Ok(claimed.is_some())
+    }
+
+    /// Removes the keys, or sees to it that they are removed before this process believes them again.
+    pub async fn unlink(self: &Arc<Self>, keys: &[String]) -> Result<(), Away> {
+        let removed = self.ask(|mut to| async move { remove(keys).query_async(&mut to).await }).await;
+        if removed.is_err() {
+            self.owe(keys);
+            self.mend();
+        }
+        removed
+    }
+
+    async fn ask<T, F: Future<Output = RedisResult<T>>>(
+        self: &Arc<Self>,
+        question: impl FnOnce(ConnectionManager) -> F,
+    ) -> Result<T, Away> {
+        if self.breaker.is_open() {
+            return Err(Away);
+        }
+        match self.within(ANSWER, question).await {
+            Ok(answer) => {
+                self.breaker.succeeded();
+                Ok(answer)
+            }
+            Err(Failure::Refused) => Err(Away),
+            Err(Failure::Broken) => {
+                metrics::counter!("nbbang_cache_redis_failures_total").increment(1);
+                if self.breaker.failed() {
+                    self.mend();
+                }
+                Err(Away)
+            }
+        }
+    }
+
+    async fn within<T, F: Future<Output = RedisResult<T>>>(
+        &self,
+        patience: Duration,
+        question: impl FnOnce(ConnectionManager) -> F,
+    ) -> Result<T, Failure> {
+        let question = question(ConnectionManager::clone(&self.connection.load()));
+        match timeout(patience, TokioContext::new(question, self.runtime.clone())).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "Redis refuses");
+                Err(Failure::of(&error))
+            }
+            Err(_) => Err(Failure::Broken),
+        }
+    }
+
+    fn is_owed(&self, key: &str) -> bool {
+        self.owes.load(Ordering::Acquire) && self.owed().contains_key(key)
+    }
+
+    fn owed(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owe(&self, keys: &[String]) {
+        let number = self.tries.fetch_add(1, Ordering::Relaxed);
+        let mut owed = self.owed();
+        if owed.len() > MOST_OWED {
+            return;
+        }
+        owed.extend(keys.iter().map(|key| (key.clone(), number)));
+        self.owes.store(true, Ordering::Release);
+    }
+
+    /// In a task of its own: asks until there is an answer, and has everything forgotten that is owed before others ask.
+    fn mend(self: &Arc<Self>) {
+        if self.mending.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let link = Arc::downgrade(self);
+        self.runtime.spawn(async move {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(link) = link.upgrade() else { return };
+                if link.mended().await {
+                    link.mending.store(false, Ordering::Release);
+                    // Somebody may have come between, and have left it to this task.
+                    let more = link.breaker.is_open() || link.owes.load(Ordering::Acquire);
+                    if !more || link.mending.swap(true, Ordering::AcqRel) {
+                        return;
+                    }
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        });
+    }
+
+    async fn mended(&self) -> bool {
+        if self.breaker.is_open() {
+            // The old one may hang on a peer that is gone, for as long as TCP hopes.
+            match connection(&self.client) {
+                Ok(fresh) => self.connection.store(Arc::new(fresh)),
+                Err(_) => return false,
+            }
+        }
+        if !self.ping().await || !self.pay().await {
+            return false;
+        }
+        self.breaker.close();
+        true
+    }
+
+    async fn pay(&self) -> bool {
+        let owed: Vec<(String, u64)> = self.owed().iter().map(|(key, number)| (key.clone(), *number)).collect();
+        for some in owed.chunks(1000) {
+            let keys: Vec<String> = some.iter().map(|(key, _)| key.clone()).collect();
+            if self
+                .within::<(), _>(CONNECT, |mut to| async move { remove(&keys).query_async(&mut to).await })
+                .await
+                .is_err()
+            {
+                return false;
+            }
+            let mut owed = self.owed();
+            for (key, number) in some {
+                // Unless it has come to be owed anew meanwhile.
+                if owed.get(key) == Some(number) {
+                    owed.remove(key);
+                }
+            }
+            self.owes.store(!owed.is_empty(), Ordering::Release);
+        }
+        true
+    }
+}
+
+/// Whether the Redis at this address is one that we can use, and what to do if not.
+pub async fn examine(url: &str) -> Result<String, String> {
+    let unfit = |error: redis::RedisError| format!("{error}. Correct NBBANG_REDIS_URL");
+    let client = Client::open(url).map_err(unfit)?;
+    let mut manager = connection(&client).map_err(unfit)?;
+    let info = redis::cmd("INFO").arg("server").to_owned();
+    let answer = timeout(Duration::from_secs(2), info.query_async::<String>(&mut manager)).await;
+    let info = match answer {
+        Ok(Ok(info)) => info,
+        Ok(Err(error)) => return Err(format!("{error}. Start Redis, or correct NBBANG_REDIS_URL")),
+        Err(_) => return Err("Redis does not answer. Start it, or correct NBBANG_REDIS_URL".to_owned()),
+    };
+    let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("?").trim();
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_some_and(|major| major >= OLDEST) {
+        Ok(format!("Redis {version}"))
+    } else {
+        Err(format!("Redis {version} is too old. Install {OLDEST}.0 or later"))
+    }
+}
+
+/// One command for each key, since keys of different things may lie on different nodes; sent together.
+fn remove(keys: &[String]) -> redis::Pipeline {
+    let mut pipe = redis::pipe();
+    for key in keys {
+        pipe.cmd("UNLINK").arg(key).ignore();
+    }
+    pipe
+}
+
+enum Failure {
+    /// Redis is well and will not do this: the key holds a list, or there is no room.
+    Refused,
+    Broken,
+}
+
+impl Failure {
+    fn of(error: &redis::RedisError) -> Self {
+        match error.kind() {
+            ErrorKind::UnexpectedReturnType | ErrorKind::Parse => Self::Refused,
+            ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::NoPerm) | ErrorKind::Extension => {
+                Self::Refused
+            }
+            _ => Self::Broken,
+        }
+    }
+}
+
+/// Not there yet: it comes with the first question, or fails it.
+fn connection(client: &Client) -> RedisResult<ConnectionManager> {
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        // Ours is outside, around the reconnecting too.
+        .set_response_timeout(None)
+        .set_number_of_retries(0);
+    ConnectionManager::new_lazy_with_config(client.clone(), config)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
