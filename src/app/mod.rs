@@ -3,6 +3,7 @@
 pub mod areas;
 pub mod auth;
 pub mod books;
+pub mod cached;
 pub mod clock;
 pub mod hints;
 pub mod hosting;
@@ -45,6 +46,7 @@ use crate::upstream::kakao_local::KakaoLocal;
 use crate::upstream::kakao_login::KakaoLogin;
 use crate::upstream::toss::Toss;
 
+pub use crate::storage::cache::Entry;
 pub use crate::storage::idempotency::Key;
 
 /// How long the end waits for work that is going on.

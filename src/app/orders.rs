@@ -12,6 +12,7 @@ use crate::domain::order::Order;
 use crate::domain::party::{Join, Party};
 use crate::domain::user::User;
 use crate::stop_point;
+use crate::storage::cache::CacheKey;
 use crate::storage::idempotency;
 use crate::storage::orders::{self, Seat};
 use crate::storage::{parties as stored, patiently, violates};
@@ -65,6 +66,7 @@ pub async fn join(app: &App, user: Id<User>, party_id: Id<Party>, items: Vec<Ite
         match taken {
             Ok(Some(taken)) => {
                 stop_point!("join.taken");
+                app.cache.forget(&[CacheKey::Party(party_id)]).await;
                 app.news.events.ring();
                 if taken.lock {
                     // The seat is taken whatever comes of this; the clock does it again.

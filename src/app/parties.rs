@@ -6,7 +6,7 @@ use crate::app::{App, Expected, Key, hosting, users};
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
 use crate::domain::ledger::Leg;
-use crate::domain::listing::Listing;
+use crate::domain::listing::{Listing, People};
 use crate::domain::money::Krw;
 use crate::domain::order::{Order, OrderState};
 use crate::domain::party::{CancelReason, Party, Placing, Quote, State, WithMe};
@@ -15,6 +15,8 @@ use crate::domain::terms::{Draft, Edit, Limits, Settlement, TransferAccount};
 use crate::domain::user::User;
 use crate::domain::{At, Time};
 use crate::stop_point;
+use crate::storage::cache::CacheKey;
+use crate::storage::databases::Databases;
 use crate::storage::idempotency;
 use crate::storage::pool::Pool;
 use crate::storage::tx::Tx;
@@ -74,6 +76,7 @@ pub async fn open(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>) -> 
     };
     let inserted = app.databases.on_shard(id.shard(), insert).await?;
     stop_point!("open.inserted");
+    app.cache.forget(&[CacheKey::Party(id)]).await;
     app.news.events.ring();
     if inserted {
         return Ok(Opened { room: Room { party, account }, replayed: false });
@@ -90,19 +93,14 @@ async fn answered(app: &App, id: Id<Party>, host: Id<User>, key: &Key<'_>) -> Re
     Ok(Some(Opened { room, replayed: true }))
 }
 
-/// The public view.
-pub async fn listing(app: &App, viewer: Id<User>, id: Id<Party>) -> Result<Listing> {
-    let apart = users::apart_from(app, viewer).await?;
-    let apart = apart.as_slice();
-    let found = app
-        .databases
-        .look(id.shard(), |_| async move {
-            let mut lane = app.databases.lane(id.shard()).await?;
-            let found = patiently(listings::find(&mut lane, id, viewer, apart)).await;
-            lane.done(found)
-        })
-        .await?;
-    found.ok_or_else(|| Code::NotFound.into())
+/// The public view, and who is in the party.
+pub(super) async fn listing(databases: &Databases, id: Id<Party>) -> Result<Option<(Listing, People)>> {
+    let find = |_| async move {
+        let mut lane = databases.lane(id.shard()).await?;
+        let found = patiently(listings::find(&mut lane, id)).await;
+        lane.done(found)
+    };
+    databases.look(id.shard(), find).await
 }
 
 /// The members' view.
@@ -126,7 +124,11 @@ fn member_only(party: Party, viewer: Id<User>) -> Result<Party> {
 /// Who is no member, and keeps apart from one, is not even told that the party exists.
 async fn discreet<T>(app: &App, id: Id<Party>, viewer: Id<User>, answer: Result<T>) -> Result<T> {
     if answer.as_ref().is_err_and(|error| matches!(error.code, Code::NotAMember | Code::NotTheHost)) {
-        listing(app, viewer, id).await?;
+        let apart = users::apart_from(app, viewer).await?;
+        let (_, people) = listing(&app.databases, id).await?.ok_or(Code::NotFound)?;
+        if !people.shows_to(viewer, &apart) {
+            return Err(Code::NotFound.into());
+        }
     }
     answer
 }
@@ -264,7 +266,7 @@ pub(super) async fn command_once(
             locked.party.tick(&at)?;
             if parties::save(&mut tx, &mut locked, &at).await? {
                 tx.commit().await?;
-                told(app, &locked.party);
+                told(app, &locked.party).await;
             }
             Ok(locked.party)
         })
@@ -281,7 +283,7 @@ pub async fn tick(app: &App, id: Id<Party>) -> Result<()> {
         locked.party.tick(&at)?;
         if parties::save(&mut tx, &mut locked, &at).await? {
             tx.commit().await?;
-            told(app, &locked.party);
+            told(app, &locked.party).await;
             return Ok(());
         }
         // A join says when to look again, and may have said it too early.
@@ -294,7 +296,9 @@ pub async fn tick(app: &App, id: Id<Party>) -> Result<()> {
     app.databases.on_shard(id.shard(), work).await
 }
 
-fn told(app: &App, party: &Party) {
+/// After the commit: nobody sees the party as it was before, and the jobs hear of it.
+pub(super) async fn told(app: &App, party: &Party) {
+    app.cache.forget(&[CacheKey::Party(party.id)]).await;
     app.news.events.ring();
     if party.orders.iter().flat_map(|order| &order.payments).any(Payment::has_refund_to_send) {
         app.news.money.ring();

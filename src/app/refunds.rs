@@ -15,6 +15,7 @@ use crate::domain::party::Party;
 use crate::domain::payment::Payment;
 use crate::domain::refund::{Cancellation, Refund};
 use crate::stop_point;
+use crate::storage::cache::CacheKey;
 use crate::storage::databases::Database;
 use crate::storage::tx::Tx;
 use crate::storage::{parties, payments};
@@ -178,5 +179,6 @@ async fn mark(app: &App, party_id: Id<Party>, id: Id<Payment>) -> Result<Option<
     let refund = refund.clone();
     parties::save(&mut tx, &mut locked, &at).await?;
     tx.commit().await?;
+    app.cache.forget(&[CacheKey::Party(party_id)]).await;
     Ok(Some(Marked { refund, payment: locked.party.payment(id)?.1.clone(), again }))
 }

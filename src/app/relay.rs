@@ -6,6 +6,7 @@ use crate::domain::error::Result;
 use crate::domain::id::Id;
 use crate::domain::party::Party;
 use crate::stop_point;
+use crate::storage::cache::CacheKey;
 use crate::storage::databases::Database;
 use crate::storage::{hosting, my_parties, outbox};
 
@@ -49,5 +50,9 @@ async fn pass_on(app: &App, database: &Database, parties: &[Id<Party>]) -> Resul
         hosting::confirm(&mut main, &of(false).collect::<Vec<_>>()).await?;
     }
     stop_point!("relay.passed_on");
+    // Who wrote may have ended before he could, or Redis may not have heard him.
+    let views: Vec<CacheKey> = parties.iter().copied().map(CacheKey::Party).collect();
+    app.cache.forget(&views).await;
+    app.cache.forget_later(views);
     outbox::relayed(&mut *database.pool().acquire().await?, &versions, app.clock.now()).await
 }

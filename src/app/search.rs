@@ -1,8 +1,10 @@
 //! Finding parties: those near a point, and one's own.
 
+use std::sync::Arc;
+
 use futures_util::future::try_join_all;
 
-use crate::app::{App, users};
+use crate::app::{App, cached};
 use crate::domain::error::Result;
 use crate::domain::geo::{DistanceBand, Point};
 use crate::domain::id::Id;
@@ -34,11 +36,11 @@ pub struct Page<T, C> {
 /// round, all at the same time; they answer in the order of the index's plane, which is a little out of scale, so a party
 /// counts as soon as nothing that is still unseen can be nearer. When too few count, more are asked for.
 pub async fn nearby(
-    app: &App,
+    app: &Arc<App>,
     viewer: Id<User>,
     nearby: Nearby,
 ) -> Result<Page<(Listing, Option<DistanceBand>), Place>> {
-    let apart = users::apart_from(app, viewer).await?;
+    let apart = cached::blocks(app, viewer).await?.apart();
     let homes = app.databases.homes(&nearby.centre.shards_within(nearby.radius_m))?;
     let scale = nearby.centre.plane_scale(nearby.radius_m);
     let mut search = Search {

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::domain::error::{Code, Error, FieldFault, Result};
 use crate::domain::id::Id;
 use crate::domain::user::{self, Language, User};
+use crate::storage::cache::CacheKey;
 use crate::storage::{bounded, users};
 
 /// The caller's own profile. A token can outlive its user.
@@ -19,30 +20,34 @@ pub async fn change_me(app: &App, user: Id<User>, nickname: Option<&str>, langua
     let nickname = nickname.map(user::nickname).transpose().map_err(|fault| Error::field("/nickname", fault))?;
     let mut conn = bounded(app.databases.main().acquire()).await?;
     let changed = users::change(&mut conn, user, nickname.as_deref(), language).await?;
+    drop(conn);
+    forget(app, vec![CacheKey::Profile(user)]).await;
     changed.ok_or_else(|| Code::Unauthenticated.into())
-}
-
-/// Another user, or oneself; nobody sees the profile of one who keeps him away.
-pub async fn profile(app: &App, viewer: Id<User>, id: Id<User>) -> Result<User> {
-    let mut conn = bounded(app.databases.main().acquire()).await?;
-    let user = users::find(&mut conn, id).await?.ok_or(Code::NotFound)?;
-    if users::blocks(&mut conn, id, viewer).await? {
-        return Err(Code::NotFound.into());
-    }
-    Ok(user)
 }
 
 /// Keeps `other` away from `user`, and `user` from `other`.
 pub async fn block(app: &App, user: Id<User>, other: Id<User>) -> Result<()> {
     let mut conn = bounded(app.databases.main().acquire()).await?;
     check_other(&mut conn, user, other).await?;
-    users::block(&mut conn, user, other, app.clock.now()).await
+    users::block(&mut conn, user, other, app.clock.now()).await?;
+    drop(conn);
+    forget(app, vec![CacheKey::Blocks(user), CacheKey::Blocks(other)]).await;
+    Ok(())
 }
 
 pub async fn unblock(app: &App, user: Id<User>, other: Id<User>) -> Result<()> {
     let mut conn = bounded(app.databases.main().acquire()).await?;
     check_other(&mut conn, user, other).await?;
-    users::unblock(&mut conn, user, other).await
+    users::unblock(&mut conn, user, other).await?;
+    drop(conn);
+    forget(app, vec![CacheKey::Blocks(user), CacheKey::Blocks(other)]).await;
+    Ok(())
+}
+
+/// No outbox repeats this one.
+async fn forget(app: &App, keys: Vec<CacheKey>) {
+    app.cache.forget(&keys).await;
+    app.cache.forget_later(keys);
 }
 
 /// Everyone whom the user keeps away, or who keeps him away.

@@ -39,6 +39,21 @@ pub struct Listing {
     pub created_at: Time,
 }
 
+/// Who is in a party, which outsiders are not told: it decides who may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct People {
+    pub host: Id<User>,
+    pub members: Vec<Id<User>>,
+}
+
+impl People {
+    /// Not if somebody in it and the viewer keep away from one another; those who are in it together see it.
+    pub fn shows_to(&self, viewer: Id<User>, apart: &[Id<User>]) -> bool {
+        let keeps_away = |user: &Id<User>| apart.contains(user);
+        self.members.contains(&viewer) || !(keeps_away(&self.host) || self.members.iter().any(keeps_away))
+    }
+}
+
 /// A party's place in the order of a search: distance in metres, then id.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
@@ -106,4 +121,23 @@ pub struct Summary {
     pub deadline_at: Time,
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: Time,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_keeps_away_from_somebody_in_it_does_not_see_a_party_unless_he_is_in_it_too() {
+        let id = Id::from_raw;
+        let people = People { host: id(1), members: vec![id(1), id(2)] };
+        assert!(people.shows_to(id(9), &[]));
+        assert!(people.shows_to(id(9), &[id(3)]));
+        assert!(!people.shows_to(id(9), &[id(1)]));
+        assert!(!people.shows_to(id(9), &[id(3), id(2)]));
+        assert!(people.shows_to(id(2), &[id(1)]));
+        let left = People { host: id(1), members: vec![id(2)] };
+        assert!(!left.shows_to(id(9), &[id(1)]), "the host counts when he is no member any more");
+        assert!(!left.shows_to(id(1), &[id(2)]));
+    }
 }

@@ -17,6 +17,20 @@ pub struct User {
     pub language: Language,
 }
 
+/// Whom a user keeps away, and who keeps him away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blocks {
+    pub by_him: Vec<Id<User>>,
+    pub of_him: Vec<Id<User>>,
+}
+
+impl Blocks {
+    /// Everyone with whom he has nothing to do.
+    pub fn apart(&self) -> Vec<Id<User>> {
+        self.by_him.iter().chain(&self.of_him).copied().collect()
+    }
+}
+
 crate::words! {
     /// The language of what we say to a user.
     pub enum Language {

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, get, patch, post, put};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::{App, Expected, parties};
+use crate::app::{App, Expected, cached, parties};
 use crate::domain::error::Result;
 use crate::domain::geo::DistanceBand;
 use crate::domain::listing::Listing;
@@ -16,7 +16,7 @@ use crate::domain::terms::{Draft, Edit, Settlement, Store};
 use crate::errors;
 use crate::http::extract::{Caller, ETag, Json, Keyed, Path};
 use crate::http::rooms::{RoomView, changed};
-use crate::http::schema::{IdempotencyKey, IfMatch, IfNoneMatch, PartyId, Timestamp, UserId};
+use crate::http::schema::{IdempotencyKey, IfMatch, IfNoneMatch, PartyId, Timestamp, UserId, finished};
 
 /// About where it is: the centre of a cell of some 200 m, and how far its edge is.
 #[derive(Serialize, ToSchema)]
@@ -190,8 +190,8 @@ pub async fn get_party(
     id: Path<PartyId>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
-    let listing = parties::listing(&app, caller.user_id, id.0).await?;
-    Ok(ETag::of(listing.version).respond(&request, PartyView::from(listing)))
+    let entry = cached::party(&app, caller.user_id, id.0, |listing| finished(&PartyView::from(listing))).await?;
+    Ok(ETag::of(entry.version).respond_finished(&request, entry.body))
 }
 
 errors!(UpdatePartyErrors: CALLER, BODY; NotFound, NotTheHost, PreconditionFailed, PartyNotOpen, DeadlinePassed, TermsFrozen);

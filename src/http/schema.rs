@@ -12,7 +12,7 @@ use utoipa::openapi::{ContentBuilder, KnownFormat, Ref, RefOr, Required, Respons
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::domain::Time;
-use crate::domain::error::Code;
+use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
 use crate::domain::json::time_ms;
 use crate::domain::order::Order;
@@ -91,6 +91,11 @@ impl ToSchema for Timestamp {
     fn name() -> std::borrow::Cow<'static, str> {
         "Timestamp".into()
     }
+}
+
+/// A body as it goes out.
+pub fn finished(body: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(body).map_err(|error| Error::internal(Code::Internal, error))
 }
 
 /// For `params(…)`: the header `Idempotency-Key` of an operation whose body is `extract::Keyed`.

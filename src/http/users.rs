@@ -1,18 +1,19 @@
 //! Profiles and blocks in JSON.
 
+use actix_web::http::header::ContentType;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, delete, get, patch, put};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::{App, users};
+use crate::app::{App, cached, users};
 use crate::domain::error::Result;
 use crate::domain::json::present;
 use crate::domain::user::{Language, User};
 use crate::errors;
 use crate::http::extract::{Caller, Json, Path};
-use crate::http::schema::{Timestamp, UserId};
+use crate::http::schema::{Timestamp, UserId, finished};
 
 /// What users see of each other.
 #[derive(Serialize, ToSchema)]
@@ -140,8 +141,9 @@ errors!(GetUserErrors: CALLER; NotFound);
     ),
 )]
 #[get("/v1/users/{id}")]
-pub async fn get_user(app: Data<App>, caller: Caller, id: Path<UserId>) -> Result<Json<Profile>> {
-    Ok(Json(users::profile(&app, caller.user_id, id.0).await?.into()))
+pub async fn get_user(app: Data<App>, caller: Caller, id: Path<UserId>) -> Result<HttpResponse> {
+    let profile = cached::profile(&app, caller.user_id, id.0, |user| finished(&Profile::from(user))).await?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(profile))
 }
 
 errors!(BlockErrors: CALLER; NotFound, Invalid);

@@ -13,6 +13,7 @@ mod reading;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -28,6 +29,9 @@ use crate::storage::cache::reading::{PastSoft, Reading};
 
 pub use crate::storage::cache::key::CacheKey;
 pub use crate::storage::cache::link::examine;
+
+/// When forgetting is repeated.
+const LATER: Duration = Duration::from_secs(10);
 
 /// What a cache needs of the floors above and of the settings.
 pub struct Settings<'a> {
@@ -131,6 +135,18 @@ impl Cache {
         // A task of its own: the one who wrote may hang up now.
         let forgetting = self.0.runtime.spawn(async move { inner.forget(&keys).await });
         drop(forgetting.await);
+    }
+
+    /// Once more after ten seconds: by then every load that began before the write is over, and a Redis that took the place
+    /// of another has what was filled meanwhile.
+    pub fn forget_later(&self, keys: Vec<CacheKey>) {
+        let cache = Arc::downgrade(&self.0);
+        self.0.runtime.spawn(async move {
+            tokio::time::sleep(LATER).await;
+            if let Some(inner) = cache.upgrade() {
+                Self(inner).forget(&keys).await;
+            }
+        });
     }
 }
 

@@ -7,34 +7,30 @@ use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::geo::{PlaneBox, Point};
 use crate::domain::id::Id;
-use crate::domain::listing::Listing;
+use crate::domain::listing::{Listing, People};
 use crate::domain::money::Krw;
 use crate::domain::party::{Party, State};
 use crate::domain::split::{FeeTier, Split, Tariff};
 use crate::domain::terms::{Category, Settlement, Store};
 use crate::domain::user::User;
 
-/// One party, unless somebody in it and the viewer keep away from one another; those who are in it together see it.
-pub async fn find(
-    conn: &mut PgConnection,
-    id: Id<Party>,
-    viewer: Id<User>,
-    apart: &[Id<User>],
-) -> Result<Option<Listing>> {
+/// One party, and who is in it.
+pub async fn find(conn: &mut PgConnection, id: Id<Party>) -> Result<Option<(Listing, People)>> {
     let row = sqlx::query_as!(
         Row,
         r#"
         select id, version, title, store as "store: Json<Store>", area_lat, area_lng, area_name, state, host_id, host_nickname,
             host_trust, member_count, seats_taken, capacity, min_members, min_order_krw, food_total_krw, fee_max_krw,
             fee_cap_krw, fee_tiers as "fee_tiers: Json<Vec<FeeTier>>", deadline_at, settlement, split, created_at,
-            null::float8 as distance
-        from parties where id = $1 and ($3 = any (member_ids) or not (host_id || member_ids) && $2)
+            member_ids as "member_ids?", null::float8 as distance
+        from parties where id = $1
         "#,
         id.raw(),
-        &raw(apart),
-        viewer.raw(),
     );
-    row.fetch_optional(conn).await?.map(Listing::try_from).transpose()
+    let Some(mut row) = row.fetch_optional(conn).await? else { return Ok(None) };
+    let members = row.member_ids.take().unwrap_or_default();
+    let people = People { host: Id::from_raw(row.host_id), members: members.into_iter().map(Id::from_raw).collect() };
+    Ok(Some((Listing::try_from(row)?, people)))
 }
 
 /// What to look for around a point.
@@ -61,7 +57,7 @@ pub async fn nearest(conn: &mut PgConnection, search: &Search<'_>) -> Result<Vec
         select id, version, title, store as "store: Json<Store>", area_lat, area_lng, area_name, state, host_id, host_nickname,
             host_trust, member_count, seats_taken, capacity, min_members, min_order_krw, food_total_krw, fee_max_krw,
             fee_cap_krw, fee_tiers as "fee_tiers: Json<Vec<FeeTier>>", deadline_at, settlement, split, created_at,
-            area <-> point($5, $6) as distance
+            null::bigint[] as member_ids, area <-> point($5, $6) as distance
         from parties
         where state = 'open' and area <@ box(point($1, $2), point($3, $4))
             and deadline_at > $7 and ($8::text is null or category = $8) and not member_ids && $9
@@ -114,6 +110,7 @@ struct Row {
     settlement: String,
     split: String,
     created_at: Time,
+    member_ids: Option<Vec<i64>>,
     distance: Option<f64>,
 }
 

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
-use crate::domain::user::{Language, User};
+use crate::domain::user::{Blocks, Language, User};
 use crate::storage::bounded;
 
 pub async fn insert(conn: &mut PgConnection, user: &User) -> Result<()> {
@@ -88,14 +88,16 @@ pub async fn unblock(conn: &mut PgConnection, user: Id<User>, blocked: Id<User>)
     Ok(())
 }
 
-/// Whether `user` keeps `other` away.
-pub async fn blocks(conn: &mut PgConnection, user: Id<User>, other: Id<User>) -> Result<bool> {
-    let there = sqlx::query_scalar!(
-        r#"select exists (select from blocks where user_id = $1 and blocked_id = $2) as "there!""#,
+/// Whom `user` keeps away, and who keeps `user` away.
+pub async fn blocks_of(conn: &mut PgConnection, user: Id<User>) -> Result<Blocks> {
+    let row = sqlx::query!(
+        r#"select array(select blocked_id from blocks where user_id = $1) as "blocked!",
+               array(select user_id from blocks where blocked_id = $1) as "blocking!""#,
         user.raw(),
-        other.raw(),
     );
-    bounded(there.fetch_one(conn)).await
+    let row = bounded(row.fetch_one(conn)).await?;
+    let ids = |raw: Vec<i64>| raw.into_iter().map(Id::from_raw).collect();
+    Ok(Blocks { by_him: ids(row.blocked), of_him: ids(row.blocking) })
 }
 
 /// Everyone whom `user` keeps away or who keeps `user` away.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use nbbang::app::parties as using;
+use nbbang::app::cached;
 use nbbang::domain::error::Code;
 use nbbang::domain::id::Id;
 use nbbang::domain::party::Party;
@@ -137,7 +137,10 @@ async fn what_is_not_where_it_was_is_looked_for_before_it_is_called_missing() {
         }
         let unknown = Id::<Party>::from_raw(world.app.ids.next(id.shard()).await.unwrap());
         assert_eq!(
-            using::listing(&world.app, Id::parse(&juno.id).unwrap(), unknown).await.unwrap_err().code,
+            cached::party(&world.app, Id::parse(&juno.id).unwrap(), unknown, |_| unreachable!())
+                .await
+                .unwrap_err()
+                .code,
             Code::NotFound
         );
     })

@@ -28,6 +28,7 @@ impl Server {
             .env("NBBANG_PARTY_DATABASE_URLS", format!("party_a={a},party_b={b}"))
             .env("NBBANG_TOSS_BASE_URL", format!("{}/toss", world.simulator))
             .env("NBBANG_KAKAO_BASE_URL", format!("{}/kakao", world.simulator))
+            .env("NBBANG_REDIS_URL", world.urls.redis.as_deref().unwrap_or_default())
             .env("NO_COLOR", "1")
             .env("FAILPOINTS", stop_points)
             .stderr(Stdio::piped());

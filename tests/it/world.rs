@@ -28,6 +28,8 @@ pub struct World {
 pub struct Urls {
     pub main: String,
     pub parties: [String; 2],
+    /// With a database of its own, if the tests have a Redis at all.
+    pub redis: Option<String>,
 }
 
 /// Runs a test in a new world, and judges the world afterwards: no news is left untold, the ledger sums to zero and agrees
@@ -180,7 +182,7 @@ pub async fn one(db: &mut PgConnection, sql: &'static str) -> i64 {
 }
 
 pub fn config(urls: &Urls, simulator: &str) -> Config {
-    let env = HashMap::from([
+    let mut env = HashMap::from([
         ("NBBANG_MODE", "dev".to_owned()),
         ("NBBANG_MAIN_DATABASE_URL", urls.main.clone()),
         ("NBBANG_PARTY_DATABASE_URLS", format!("party_a={},party_b={}", urls.parties[0], urls.parties[1])),
@@ -189,6 +191,7 @@ pub fn config(urls: &Urls, simulator: &str) -> Config {
         ("NBBANG_APPLE_LOGIN_BASE_URL", format!("{simulator}/apple-login")),
         ("NBBANG_KAKAO_LOGIN_BASE_URL", format!("{simulator}/kakao-login")),
     ]);
+    env.extend(urls.redis.clone().map(|url| ("NBBANG_REDIS_URL", url)));
     let names = env.keys().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     Config::read(&|name| env.get(name).cloned(), names).unwrap()
 }
@@ -214,7 +217,20 @@ pub async fn databases() -> Urls {
     }
     admin.execute("select pg_advisory_unlock(7014)").await.unwrap();
     let [main, a, b] = <[String; 3]>::try_from(urls).unwrap();
-    Urls { main, parties: [a, b] }
+    Urls { main, parties: [a, b], redis: redis().await }
+}
+
+/// An empty database of one's own.
+async fn redis() -> Option<String> {
+    let server = std::env::var("NBBANG_TEST_REDIS_URL").ok()?;
+    let mut first = redis::Client::open(&*server).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let (_, databases): (String, i64) =
+        redis::cmd("CONFIG").arg("GET").arg("databases").query_async(&mut first).await.unwrap();
+    let taken: i64 = redis::cmd("INCR").arg("worlds").query_async(&mut first).await.unwrap();
+    let url = format!("{server}/{}", 1 + taken % (databases - 1));
+    let mut own = redis::Client::open(&*url).unwrap().get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("FLUSHDB").exec_async(&mut own).await.unwrap();
+    Some(url)
 }
 
 /// The migrated databases, made by the first test that needs them.
@@ -234,7 +250,7 @@ async fn templates(admin: &mut PgConnection, base: &str) -> Vec<String> {
         admin.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
     }
     let url = |n: usize| format!("{base}/{}", names[n]);
-    let urls = Urls { main: url(0), parties: [url(1), url(2)] };
+    let urls = Urls { main: url(0), parties: [url(1), url(2)], redis: None };
     let databases = config(&urls, "http://127.0.0.1:9").storage.databases().unwrap();
     nbbang::storage::migrate::run(&databases).await.unwrap();
     databases.close().await;

@@ -2,7 +2,8 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderName};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
 use std::future::{Ready, ready};
 
 use serde::Serialize;
@@ -30,10 +31,23 @@ impl ETag {
 
     /// 304 if the client has this version, else 200 with `body`.
     pub fn respond(&self, request: &HttpRequest, body: impl Serialize) -> HttpResponse {
+        self.answer(request, |response| response.json(body))
+    }
+
+    /// As `respond`, with JSON that is written already.
+    pub fn respond_finished(&self, request: &HttpRequest, json: Bytes) -> HttpResponse {
+        self.answer(request, |response| response.content_type(header::ContentType::json()).body(json))
+    }
+
+    fn answer(
+        &self,
+        request: &HttpRequest,
+        whole: impl FnOnce(&mut HttpResponseBuilder) -> HttpResponse,
+    ) -> HttpResponse {
         let unchanged = named(request, &header::IF_NONE_MATCH).is_some_and(|tags| self.is_in(&tags));
         let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response.insert_header(self.header());
-        if unchanged { response.finish() } else { response.json(body) }
+        if unchanged { response.finish() } else { whole(&mut response) }
     }
 
     /// For an answer to a change.

@@ -17,8 +17,6 @@ pub enum CacheKey {
     Profile(Id<User>),
     /// Whom a user keeps away, and who keeps him away.
     Blocks(Id<User>),
-    /// The open parties of a cell on the map.
-    Nearby(u64),
     /// What a provider of maps answered to a question of this kind.
     Map { kind: &'static str, question: String },
 }
@@ -74,16 +72,6 @@ const BLOCKS: Terms = Terms {
     in_need: false,
 };
 
-const NEARBY: Terms = Terms {
-    name: "nearby",
-    schema: 1,
-    hard: Duration::from_secs(5),
-    soft: Duration::from_secs(2),
-    absent: Duration::from_secs(5),
-    near: Duration::ZERO,
-    in_need: true,
-};
-
 const MAP: Terms = Terms {
     name: "map",
     schema: 1,
@@ -100,7 +88,6 @@ impl CacheKey {
             Self::Party(_) => &PARTY,
             Self::Profile(_) => &PROFILE,
             Self::Blocks(_) => &BLOCKS,
-            Self::Nearby(_) => &NEARBY,
             Self::Map { .. } => &MAP,
         }
     }
@@ -111,7 +98,6 @@ impl CacheKey {
             Self::Party(id) => format!("c:{{party:{id}}}:v"),
             Self::Profile(id) => format!("c:{{user:{id}}}:v"),
             Self::Blocks(id) => format!("c:{{user:{id}}}:blocks"),
-            Self::Nearby(cell) => format!("c:{{h3:{cell:x}}}:near"),
             // Hashed: what people look for is nobody's business who looks at keys.
             Self::Map { kind, question } => {
                 let hash = digest(&SHA256, question.as_bytes());
@@ -139,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_terms_agree_with_themselves() {
-        for terms in [PARTY, PROFILE, BLOCKS, NEARBY, MAP] {
+        for terms in [PARTY, PROFILE, BLOCKS, MAP] {
             assert!(terms.soft < terms.hard && terms.near <= Duration::from_secs(1), "{}", terms.name);
             assert!(terms.absent <= terms.hard.max(Duration::from_secs(10)), "{}", terms.name);
         }

@@ -71,9 +71,9 @@ impl Reading {
         // Twice: who has waited for a load that was overtaken by a write looks again.
         for _ in 0..2 {
             let mark = self.inner.near.mark(&self.key);
-            if let Some(entry) = self.inner.near.get(&self.key, self.terms.near) {
+            if let Some(copy) = self.inner.near.get(&self.key, self.terms.near) {
                 self.count("near");
-                return Ok(entry);
+                return Ok(copy.entry);
             }
             let (replace, old) = match self.look().await {
                 Look::Hit(entry, bytes) => {
@@ -87,7 +87,7 @@ impl Reading {
                     self.refresh(bytes, load);
                     return Ok(entry);
                 }
-                Look::Past(entry, bytes) => (Some(bytes), Some(entry)),
+                Look::Past(entry, bytes) => (Some(bytes), Some(Old(entry))),
                 Look::Miss(bytes) => (bytes, None),
                 Look::Away => (None, None),
             };
@@ -207,7 +207,7 @@ impl Reading {
         };
         let tenths = u32::try_from((self.inner.random)() % 1000).unwrap_or_default();
         // Up to a tenth less, so that what was filled together does not end together.
-        let jittered = |full: Duration| full - full / 10_000 * tenths;
+        let jittered = |full: Duration| full.saturating_sub(full / 10_000 * tenths);
         let cost = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
         let soft_ms = began_ms.saturating_add(u64::try_from(jittered(soft).as_millis()).unwrap_or_default());
         let written = envelope::write(loaded.as_ref(), self.terms.schema, cost, soft_ms);
@@ -243,10 +243,9 @@ impl Reading {
         timeout(patience, self.inner.bulkhead.acquire()).await.ok()?.ok()
     }
 
-    fn old_copy(&self) -> Option<Option<Entry>> {
+    fn old_copy(&self) -> Option<Old> {
         let copy = self.inner.near.get(&self.key, IN_NEED).filter(|_| self.terms.in_need)?;
-        self.count("in_need");
-        Some(copy.map(|entry| Entry { stale: true, ..entry }))
+        Some(Old(copy.entry.map(|entry| Entry { stale: true, ..entry })))
     }
 
     fn keep(&self, entry: Option<&Entry>, mark: u64) {
@@ -315,9 +314,12 @@ impl Reading {
     }
 }
 
-fn or_old(entry: Result<Option<Entry>>, old: Option<Option<Entry>>) -> Result<Option<Entry>> {
+/// What may be served when there is nothing newer.
+struct Old(Option<Entry>);
+
+fn or_old(entry: Result<Option<Entry>>, old: Option<Old>) -> Result<Option<Entry>> {
     match (entry, old) {
-        (Err(_), Some(old)) => Ok(old),
+        (Err(_), Some(Old(entry))) => Ok(entry),
         (entry, _) => entry,
     }
 }
