@@ -71,7 +71,7 @@ impl Cluster {
         for name in ["main", "a", "b"] {
             crate::scratch::execute(&url(self.port, "postgres"), &format!("create database {name}")).await;
         }
-        let urls = Urls { main: url(port, "main"), parties: [url(port, "a"), url(port, "b")] };
+        let urls = Urls { main: url(port, "main"), parties: [url(port, "a"), url(port, "b")], redis: None };
         let databases = config(&urls, "http://127.0.0.1:9").storage.databases().unwrap();
         nbbang::storage::migrate::run(&databases).await.unwrap();
         databases.close().await;

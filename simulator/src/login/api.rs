@@ -17,8 +17,15 @@ pub async fn answer(world: &World, request: &Request, issuer: Issuer, path: &[&s
         _ => return Response::message(404, "The issuer has no such address.").into(),
     };
     let at = world.clock.now();
-    let heard =
-        Heard { provider: "login", operation, idempotency_key: None, provider_order_id: None, payment_key: None, at };
+    let heard = Heard {
+        provider: "login",
+        operation,
+        idempotency_key: None,
+        provider_order_id: None,
+        payment_key: None,
+        query: None,
+        at,
+    };
     lock(&world.journal).record(heard);
     let strike = |when| lock(&world.faults).strike("login", operation, when);
     if let Some(strike) = strike(When::Before) {
