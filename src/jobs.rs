@@ -12,7 +12,7 @@ use crate::app::news::Bell;
 use crate::app::{App, areas, auth, books, hints, hosting, parties, payments, refunds, relay};
 use crate::domain::error::Result;
 use crate::storage::databases::Database;
-use crate::storage::{idempotency, parties as stored};
+use crate::storage::{idempotency, parties as stored, patiently, using};
 
 /// How many of a kind are done in one go.
 const BATCH: i64 = 100;
@@ -104,7 +104,7 @@ async fn tick(app: Arc<App>) -> Result<usize> {
 }
 
 async fn tick_on(app: &App, database: &Database) -> Result<usize> {
-    let due = stored::due(&mut *database.pool().acquire().await?, app.clock.now(), BATCH).await?;
+    let due = using(&database.pool(), async |conn| stored::due(conn, app.clock.now(), BATCH).await).await?;
     let mut count = 0;
     for id in due {
         match parties::tick(app, id).await {
@@ -122,16 +122,14 @@ pub async fn tidy(app: Arc<App>) -> Result<usize> {
     for database in app.databases.party_databases() {
         database.done(forget_on(database, promised).await);
     }
-    let mut main = app.databases.main().acquire().await?;
-    while idempotency::forget_creations(&mut main, promised).await? {}
-    drop(main);
-    auth::forget_expired(&app).await?;
-    hosting::tidy(&app, now).await?;
+    let main = app.databases.main();
+    while using(&main, async |main| idempotency::forget_creations(main, promised).await).await? {}
+    patiently(auth::forget_expired(&app)).await?;
+    patiently(hosting::tidy(&app, now)).await?;
     Ok(0)
 }
 
 async fn forget_on(database: &Database, before: crate::domain::Time) -> Result<usize> {
-    let mut conn = database.pool().acquire().await?;
-    while idempotency::forget(&mut conn, before).await? {}
+    while using(&database.pool(), async |conn| idempotency::forget(conn, before).await).await? {}
     Ok(0)
 }

@@ -12,6 +12,7 @@ use crate::domain::id::Id;
 use crate::domain::money::Krw;
 use crate::domain::payment::Payment;
 use crate::storage::books::{self as stored, Booked};
+use crate::storage::using;
 use crate::upstream::Fault;
 use crate::upstream::client::Deadline;
 use crate::upstream::toss::{self, Status};
@@ -44,12 +45,15 @@ pub struct Compared {
 pub async fn compare_due(app: &Arc<App>) -> Result<usize> {
     let now = app.clock.now();
     let main = app.databases.main();
-    stored::plan(&mut *main.acquire().await?, books::last_over(now), now).await?;
-    let leased = stored::lease(&mut *main.acquire().await?, now, now + LEASE).await?;
+    let lease = async |main: &mut _| {
+        stored::plan(main, books::last_over(now), now).await?;
+        stored::lease(main, now, now + LEASE).await
+    };
+    let leased = using(&main, lease).await?;
     if let Some(day) = leased {
         compare(app, day).await?;
     }
-    let open = stored::count_open(&mut *main.acquire().await?).await?;
+    let open = using(&main, async |main| stored::count_open(main).await).await?;
     metrics::gauge!("books_differences").set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
     Ok(usize::from(leased.is_some()))
 }
@@ -129,12 +133,13 @@ async fn booked(app: &App, day: Date, theirs: &BTreeMap<String, Account>) -> Res
     let mut ours: BTreeMap<String, Ours> = theirs.keys().map(|order| (order.clone(), Ours::nothing())).collect();
     for database in app.databases.party_databases() {
         let pool = database.pool();
-        let moved = stored::moved_between(&mut *pool.acquire().await?, books::begins(day), books::ends(day)).await?;
+        let (from, to) = (books::begins(day), books::ends(day));
+        let moved = using(&pool, async |conn| stored::moved_between(conn, from, to).await).await?;
         let mut ids = [named.as_slice(), &moved].concat();
         ids.sort_unstable();
         ids.dedup();
         for ids in ids.chunks(BATCH) {
-            for booked in stored::booked(&mut *pool.acquire().await?, ids).await? {
+            for booked in using(&pool, async |conn| stored::booked(conn, ids).await).await? {
                 let by_us = moved.contains(&booked.id);
                 let (order, own) = Ours::of(booked);
                 if by_us || theirs.contains_key(&order) {
@@ -178,7 +183,7 @@ async fn judge(app: &App, order: &str, mut ours: Ours, listed: Option<&Account>)
 
 async fn again(app: &App, payment: i64, order: &str) -> Result<Ours> {
     let pool = app.databases.party(Id::<Payment>::from_raw(payment).shard())?;
-    let booked = stored::booked(&mut *pool.acquire().await?, &[payment]).await?;
+    let booked = using(&pool, async |conn| stored::booked(conn, &[payment]).await).await?;
     let present = booked.into_iter().map(Ours::of).find(|(present, _)| present == order);
     Ok(present.map_or_else(Ours::nothing, |(_, ours)| ours))
 }
@@ -195,10 +200,9 @@ fn account(payment: toss::Payment) -> Account {
 }
 
 async fn keep(app: &Arc<App>, found: &Compared, judged: &[String]) -> Result<()> {
-    let (day, now) = (found.day, app.clock.now());
-    let mut conn = app.databases.main().acquire().await?;
+    let (day, now, main) = (found.day, app.clock.now(), app.databases.main());
     for (order, difference) in &found.differences {
-        if stored::keep(&mut conn, day, order, difference, now).await? {
+        if using(&main, async |main| stored::keep(main, day, order, difference, now).await).await? {
             tracing::error!(
                 %day, provider_order_id = order, what = difference.what.word(),
                 ours_krw = difference.ours_krw.get(), theirs_krw = difference.theirs_krw.get(),
@@ -208,19 +212,23 @@ async fn keep(app: &Arc<App>, found: &Compared, judged: &[String]) -> Result<()>
         // Much of it mends itself: a webhook was lost, and the provider has only to be asked.
         hints::keep(app, order, None).await?;
     }
-    stored::settle(&mut conn, judged, &found.differences, now).await?;
     let open = found.waiting > 0 || !found.differences.is_empty();
     let again = (open && now < books::ends(day) + LOOKED_AT).then_some(now + AGAIN);
-    stored::compared(&mut conn, day, found.waiting, now, again).await
+    let end = async |main: &mut _| {
+        stored::settle(main, judged, &found.differences, now).await?;
+        stored::compared(main, day, found.waiting, now, again).await
+    };
+    using(&main, end).await
 }
 
 /// The differences that nobody has settled.
 pub async fn open(app: &App) -> Result<Vec<Open>> {
-    stored::open(&mut *app.databases.main().acquire().await?).await
+    using(&app.databases.main(), async |main| stored::open(main).await).await
 }
 
 /// An operator accepts a difference as it is.
 pub async fn accept(app: &App, id: i64, note: &str) -> Result<()> {
-    let accepted = stored::accept(&mut *app.databases.main().acquire().await?, id, note, app.clock.now()).await?;
+    let now = app.clock.now();
+    let accepted = using(&app.databases.main(), async |main| stored::accept(main, id, note, now).await).await?;
     if accepted { Ok(()) } else { Err(Code::NotFound.into()) }
 }

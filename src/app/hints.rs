@@ -17,6 +17,7 @@ use crate::domain::refund::Refund;
 use crate::stop_point;
 use crate::storage::databases::Database;
 use crate::storage::payments::{self, Hinted};
+use crate::storage::using;
 use crate::upstream::client::Deadline;
 
 /// Keeps a hint of the provider; what it says does not matter, only which order it is about.
@@ -43,7 +44,7 @@ pub async fn follow_all(app: &Arc<App>, limit: i64) -> Result<usize> {
 }
 
 async fn follow_on(app: &Arc<App>, database: &Database, limit: i64) -> Result<usize> {
-    let hinted = payments::hinted(&mut *database.pool().acquire().await?, limit).await?;
+    let hinted = using(&database.pool(), async |conn| payments::hinted(conn, limit).await).await?;
     let followed = hinted.into_iter().map(|hinted| async move {
         follow_one(app, database, hinted).await.unwrap_or_else(|error| {
             tracing::warn!(?error, payment = %hinted.payment, "a hint could not be followed");
@@ -60,8 +61,8 @@ async fn follow_one(app: &Arc<App>, database: &Database, hinted: Hinted) -> Resu
         return Ok(false);
     }
     stop_point!("hint.followed");
-    let mut conn = database.pool().acquire().await?;
-    payments::hints_handled(&mut conn, hinted, asked_at, app.clock.now()).await?;
+    let handled = async |conn: &mut _| payments::hints_handled(conn, hinted, asked_at, app.clock.now()).await;
+    using(&database.pool(), handled).await?;
     Ok(true)
 }
 

@@ -41,6 +41,10 @@ pub struct Room {
 /// Opens a party. Its id and a hosting slot are fixed in the main database first, so that a repeated command makes the same
 /// party, and a crash in between costs nobody his slot.
 pub async fn open(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>) -> Result<Opened> {
+    patiently(open_in_time(app, host_id, draft, key)).await
+}
+
+async fn open_in_time(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>) -> Result<Opened> {
     let now = app.clock.now();
     let limits = Limits::BASIC;
     let point = crate::domain::geo::Point { lat: draft.pickup.lat, lng: draft.pickup.lng };

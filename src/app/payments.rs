@@ -18,7 +18,7 @@ use crate::domain::payment::{LEASE, Outcome, Payment};
 use crate::domain::user::User;
 use crate::stop_point;
 use crate::storage::databases::Database;
-use crate::storage::{parties, payments};
+use crate::storage::{parties, payments, using};
 use crate::upstream::Fault;
 use crate::upstream::client::Deadline;
 use crate::upstream::toss::{self, Status};
@@ -265,7 +265,7 @@ pub async fn recover(app: &Arc<App>, limit: i64) -> Result<usize> {
 
 async fn recover_on(app: &Arc<App>, database: &Database, limit: i64) -> Result<usize> {
     let now = app.clock.now();
-    let due = payments::lease_due(&mut *database.pool().acquire().await?, now, LEASE, limit).await?;
+    let due = using(&database.pool(), async |conn| payments::lease_due(conn, now, LEASE, limit).await).await?;
     let count = due.len();
     let asked = due.into_iter().map(|(party, payment)| async move {
         if let Err(error) = recover_one(app, party, payment).await {

@@ -18,7 +18,7 @@ use crate::stop_point;
 use crate::storage::cache::CacheKey;
 use crate::storage::databases::Database;
 use crate::storage::tx::Tx;
-use crate::storage::{parties, payments};
+use crate::storage::{parties, patiently, payments, using};
 use crate::upstream::Fault;
 use crate::upstream::client::Deadline;
 use crate::upstream::toss;
@@ -34,7 +34,7 @@ pub async fn send_due(app: &Arc<App>, limit: i64) -> Result<usize> {
 
 async fn send_on(app: &Arc<App>, database: &Database, limit: i64) -> Result<usize> {
     let now = app.clock.now();
-    let due = payments::refunds_due(&mut *database.pool().acquire().await?, now, limit).await?;
+    let due = using(&database.pool(), async |conn| payments::refunds_due(conn, now, limit).await).await?;
     let sent = due.into_iter().map(|(party, payment)| async move {
         send_one(app, party, payment).await.unwrap_or_else(|error| {
             tracing::warn!(?error, %payment, "a refund could not be sent");
@@ -47,7 +47,7 @@ async fn send_on(app: &Arc<App>, database: &Database, limit: i64) -> Result<usiz
 
 /// Marks one refund of a payment as sent, sends it and takes the answer; false if there is none to send.
 async fn send_one(app: &Arc<App>, party_id: Id<Party>, id: Id<Payment>) -> Result<bool> {
-    let Some(marked) = mark(app, party_id, id).await? else { return Ok(false) };
+    let Some(marked) = patiently(mark(app, party_id, id)).await? else { return Ok(false) };
     stop_point!("refund.marked");
     let Marked { refund, payment, again } = marked;
     let deadline = Deadline::within(app.config.patience.background);

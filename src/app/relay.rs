@@ -8,7 +8,7 @@ use crate::domain::party::Party;
 use crate::stop_point;
 use crate::storage::cache::CacheKey;
 use crate::storage::databases::Database;
-use crate::storage::{hosting, my_parties, outbox};
+use crate::storage::{hosting, my_parties, outbox, using};
 
 /// Passes on what is waiting; says of how many parties. One whose news cannot be passed on does not hold up the others.
 pub async fn relay(app: &App, limit: i64) -> Result<usize> {
@@ -20,7 +20,7 @@ pub async fn relay(app: &App, limit: i64) -> Result<usize> {
 }
 
 async fn relay_from(app: &App, database: &Database, limit: i64) -> Result<usize> {
-    let pending = outbox::pending(&mut *database.pool().acquire().await?, limit).await?;
+    let pending = using(&database.pool(), async |conn| outbox::pending(conn, limit).await).await?;
     if pending.is_empty() {
         return Ok(0);
     }
@@ -38,21 +38,21 @@ async fn relay_from(app: &App, database: &Database, limit: i64) -> Result<usize>
 
 /// All of them at once: a statement for each step, however many parties there are.
 async fn pass_on(app: &App, database: &Database, parties: &[Id<Party>]) -> Result<()> {
-    let copies = my_parties::of(&mut *database.pool().acquire().await?, parties).await?;
+    let copies = using(&database.pool(), async |conn| my_parties::of(conn, parties).await).await?;
     // The host always has an order, so every party is among them.
     let mut versions: Vec<(Id<Party>, i64)> = copies.iter().map(|copy| (copy.summary.party_id, copy.version)).collect();
     versions.dedup();
     let of = |ended| copies.iter().filter(move |copy| copy.ended == ended).map(|copy| copy.summary.party_id);
-    {
-        let mut main = app.databases.main().acquire().await?;
-        my_parties::save(&mut main, &copies).await?;
-        hosting::release(&mut main, &of(true).collect::<Vec<_>>()).await?;
-        hosting::confirm(&mut main, &of(false).collect::<Vec<_>>()).await?;
-    }
+    let copy = async |main: &mut _| {
+        my_parties::save(main, &copies).await?;
+        hosting::release(main, &of(true).collect::<Vec<_>>()).await?;
+        hosting::confirm(main, &of(false).collect::<Vec<_>>()).await
+    };
+    using(&app.databases.main(), copy).await?;
     stop_point!("relay.passed_on");
     // Who wrote may have ended before he could, or Redis may not have heard him.
     let views: Vec<CacheKey> = parties.iter().copied().map(CacheKey::Party).collect();
     app.cache.forget(&views).await;
     app.cache.forget_later(views);
-    outbox::relayed(&mut *database.pool().acquire().await?, &versions, app.clock.now()).await
+    using(&database.pool(), async |conn| outbox::relayed(conn, &versions, app.clock.now()).await).await
 }

@@ -47,6 +47,15 @@ pub fn patiently<T>(work: impl Future<Output = Result<T>>) -> impl Future<Output
     async move { work.await.unwrap_or_else(late) }
 }
 
+/// A connection of the pool for one piece of work, which does not wait for ever: jobs have nobody who gives up on them.
+pub async fn using<T>(pool: &pool::Pool, work: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T>) -> Result<T> {
+    patiently(async {
+        let mut conn = pool.acquire().await?;
+        work(&mut conn).await
+    })
+    .await
+}
+
 /// Whether a statement would have broken this constraint.
 pub fn violates(error: &Error, constraint: &str) -> bool {
     error.internal.as_deref().is_some_and(|text| text.contains(&format!("constraint \"{constraint}\"")))
