@@ -53,6 +53,8 @@ impl Lanes {
             if since.elapsed() < RESTED || matches!(timeout(self.patience, connection.ping()).await, Ok(Ok(()))) {
                 return Ok(Lane { connection, local, _permit: permit });
             }
+            // The others have lost their peer too; to ask each would take its time for each.
+            local.forget();
         }
         let connected = timeout(self.patience, self.options.connect()).await;
         let connection = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
@@ -68,6 +70,12 @@ impl Lanes {
 impl Local {
     fn pop(&self) -> Option<(PgConnection, Instant)> {
         self.rested.lock().ok()?.pop()
+    }
+
+    fn forget(&self) {
+        if let Ok(mut rested) = self.rested.lock() {
+            rested.clear();
+        }
     }
 }
 

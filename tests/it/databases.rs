@@ -1,8 +1,11 @@
 //! Pools: the limits of their connections, and a network that swallows them without a word.
 
+use std::time::Duration;
+
 use nbbang::domain::error::{Code, Error};
 use nbbang::storage::clock::ahead_ms;
 use nbbang::storage::databases::{Database, MAIN};
+use nbbang::storage::lanes::Lanes;
 use nbbang::storage::tx::Tx;
 use nbbang::storage::violates;
 
@@ -82,6 +85,30 @@ async fn a_pool_whose_peer_vanished_is_replaced() {
     network.swallow();
     let stuck = database.pool();
     assert_eq!(database.heal(0).await, 0);
-    tokio::time::timeout(std::time::Duration::from_secs(30), stuck.close_event()).await.expect("it is replaced");
+    tokio::time::timeout(Duration::from_secs(30), stuck.close_event()).await.expect("it is replaced");
     assert_eq!(ahead_ms(&database.pool()).await.unwrap(), 0);
+}
+
+/// One that waits for each of them would wait for a minute.
+#[tokio::test]
+async fn lanes_whose_peer_vanished_are_given_up_together() {
+    let (scratch, _databases) = Scratch::migrated(0).await;
+    let (_, server) =
+        scratch.url(0).split_once('@').map(|(user, server)| (user.to_owned(), server.to_owned())).unwrap();
+    let (server, name) = server.split_once('/').unwrap();
+    let network = Network::to(server).await;
+    let options = format!("postgres://postgres@{}/{name}", network.address).parse().unwrap();
+    let lanes = Lanes::new(options, 30, Duration::from_secs(2));
+    let mut taken = Vec::new();
+    for _ in 0..30 {
+        taken.push(lanes.take().await.unwrap());
+    }
+    for lane in taken {
+        lane.done(Ok(())).unwrap();
+    }
+    // Until then they are not asked whether they are still there.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    network.swallow();
+    let lane = tokio::time::timeout(Duration::from_secs(20), lanes.take()).await;
+    lane.expect("it waits for all of them").unwrap().done(Ok(())).unwrap();
 }
