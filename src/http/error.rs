@@ -362,6 +362,7 @@ pub fn errors_markdown() -> String {
     lines.extend(table("code | meaning", faults.map(two)));
     lines.push("\n## Money\n\nWhere a payment was not made, `outcome` says what became of the money.\n".to_owned());
     lines.extend(table("outcome | meaning", outcomes.map(two)));
+    lines.push(format!("\n{}", super::faults::markdown()));
     lines.join("\n") + "\n"
 }
 
@@ -376,7 +377,7 @@ retryable one with the same `Idempotency-Key`, after `retry_after_ms`, and each 
 (JSON pointer, RFC 6901) or name a parameter.
 ";
 
-fn table(columns: &str, rows: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+pub(super) fn table(columns: &str, rows: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
     let line = format!("|{}", "---|".repeat(columns.split('|').count()));
     [format!("| {columns} |"), line].into_iter().chain(rows)
 }

@@ -6,6 +6,7 @@ mod edge;
 mod error;
 mod examples;
 pub mod extract;
+mod faults;
 mod health;
 mod orders;
 mod parties;
