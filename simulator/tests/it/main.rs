@@ -1,6 +1,7 @@
 //! The simulator as its users see it: real sockets, one simulator per test.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails, also in its harness")]
 
+mod app_store;
 mod faults;
 mod fixtures;
 mod harness;
