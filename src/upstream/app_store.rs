@@ -44,7 +44,7 @@ pub struct Verified<P> {
     payload: P,
     environment: Environment,
     signed_at: Time,
-    text: Box<str>,
+    text: String,
 }
 
 /// A notification with what is inside of it, all of it verified and about the same thing.
@@ -177,12 +177,11 @@ impl Verifier {
         let jws = Jws::split(jws)?;
         let signer = self.chains.signer(&jws)?;
         // From here on these are Apple's words, so what is wrong with them is no attack but a surprise.
-        let bytes = jws.payload()?;
-        let (text, names) = json::scan(&bytes)?;
-        if !P::is_named_by(&names) {
+        let text = jws.payload()?;
+        if !P::is_named_by(&json::scan(&text)?) {
             return Err(Rule::Kind);
         }
-        let payload: P = serde_json::from_str(text).map_err(|_| Rule::PayloadField)?;
+        let payload: P = serde_json::from_str(&text).map_err(|_| Rule::PayloadField)?;
         let signed_at = payload.signed_date().ok_or(Rule::SignedDateMissing)?;
         if signed_at > now.saturating_add(AHEAD) {
             return Err(Rule::SignedDateFuture);
@@ -191,7 +190,7 @@ impl Verifier {
             return Err(Rule::CertificateDates);
         }
         let environment = belongs(&payload)?;
-        Ok(Verified { payload, environment, signed_at, text: text.into() })
+        Ok(Verified { payload, environment, signed_at, text })
     }
 
     fn belongs(&self, app: &App<'_>) -> Result<Environment, Rule> {

@@ -17,11 +17,10 @@ impl Names<'_> {
     }
 }
 
-/// The text and the names of the outermost object.
-pub(super) fn scan(bytes: &[u8]) -> Result<(&str, Names<'_>), Rule> {
-    let text = str::from_utf8(bytes).map_err(|_| Rule::Utf8)?;
+/// The names of the outermost object.
+pub(super) fn scan(text: &str) -> Result<Names<'_>, Rule> {
     match serde_json::from_str(text) {
-        Ok(Walk(Some(names))) => Ok((text, Names(names))),
+        Ok(Walk(Some(names))) => Ok(Names(names)),
         Err(e) if e.to_string().starts_with(TWICE) => Err(Rule::DuplicateName),
         Ok(Walk(None)) | Err(_) => Err(Rule::Json),
     }

@@ -36,14 +36,18 @@ impl<'a> Jws<'a> {
         Ok(Self { header, payload, signature })
     }
 
-    pub(super) fn payload(&self) -> Result<Vec<u8>, Rule> {
-        decode(self.payload)
+    pub(super) fn payload(&self) -> Result<String, Rule> {
+        text(self.payload)
     }
 }
 
 /// The crate refuses padding, white space and bits that are left over at the end.
 fn decode(segment: &str) -> Result<Vec<u8>, Rule> {
     URL_SAFE_NO_PAD.decode(segment).map_err(|_| Rule::Encoding)
+}
+
+fn text(segment: &str) -> Result<String, Rule> {
+    String::from_utf8(decode(segment)?).map_err(|_| Rule::Utf8)
 }
 
 /// The three certificates of a header, leaf first, as DER that nobody has looked at yet.
@@ -59,9 +63,9 @@ struct Header {
 
 impl X5c {
     pub(super) fn of_header(segment: &str) -> Result<Self, Rule> {
-        let bytes = decode(segment)?;
-        let (text, names) = json::scan(&bytes)?;
-        let header: Header = serde_json::from_str(text).map_err(|_| Rule::HeaderField)?;
+        let text = text(segment)?;
+        let names = json::scan(&text)?;
+        let header: Header = serde_json::from_str(&text).map_err(|_| Rule::HeaderField)?;
         if header.alg.as_deref() != Some("ES256") {
             return Err(Rule::Algorithm);
         }

@@ -126,6 +126,17 @@ fn each_breaks_the_rule_that_it_was_made_for() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+#[test]
+fn every_rule_is_broken_by_some_forgery() {
+    let broken = |rule: Rule| {
+        let shapes = Shape::ALL.iter().flat_map(|shape| Token::ALL.iter().map(move |token| (*shape, *token)));
+        let mut all = shapes.flat_map(|(shape, token)| Tamper::ALL.iter().map(move |it| expected(*it, shape, token)));
+        all.any(|expected| expected == Some(rule)) || rule == Rule::Inconsistent
+    };
+    let unbroken: Vec<&Rule> = Rule::ALL.iter().filter(|rule| !broken(**rule)).collect();
+    assert!(unbroken.is_empty(), "{unbroken:?}");
+}
+
 /// Under a verifier that has seen no good token before, so that nothing is remembered that could stand in for a check.
 #[test]
 fn nothing_of_it_depends_on_what_was_seen_before() {
