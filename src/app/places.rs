@@ -4,10 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::app::App;
 use crate::domain::error::{Code, Error, Field, FieldFault, Result};
 use crate::domain::geo::Point;
 use crate::domain::place::{Address, Place, Region};
+use crate::storage::cache::{CacheKey, Loaded};
 use crate::upstream::client::Deadline;
 use crate::upstream::kakao_local::{Reply, When};
 use crate::upstream::{Fault, why};
@@ -28,7 +32,9 @@ pub struct Found {
 pub async fn find(app: &App, query: &str, near: Option<Point>) -> Result<Vec<Found>> {
     let (kakao, when) = (Arc::clone(&app.kakao), when(app, app.config.patience.phone));
     let (query, about) = (query.to_lowercase(), near.map(|point| point.rounded(NEAR)));
-    let places = async move { typed(kakao.places(&query, about, when).await) }.await?;
+    let question = format!("{query} {about:?}");
+    let ask = async move { typed(kakao.places(&query, about, when).await) };
+    let places: Vec<Place> = repeated(app, "places", question, ask).await?;
     let found = |place: Place| Found { distance_m: near.map(|near| near.metres_to(place.point)), place };
     Ok(places.into_iter().map(found).collect())
 }
@@ -37,7 +43,8 @@ pub async fn find(app: &App, query: &str, near: Option<Point>) -> Result<Vec<Fou
 pub async fn addresses(app: &App, query: &str) -> Result<Vec<Address>> {
     let (kakao, when) = (Arc::clone(&app.kakao), when(app, app.config.patience.phone));
     let query = query.to_lowercase();
-    async move { typed(kakao.addresses(&query, when).await) }.await
+    let question = query.clone();
+    repeated(app, "addresses", question, async move { typed(kakao.addresses(&query, when).await) }).await
 }
 
 /// The regions of a point; none at sea and abroad.
@@ -53,7 +60,32 @@ pub(super) async fn regions_of_area(app: &App, centre: Point) -> Result<Vec<Regi
 async fn regions_within(app: &App, point: Point, patience: Duration) -> Result<Vec<Region>> {
     let (kakao, when) = (Arc::clone(&app.kakao), when(app, patience));
     let point = point.rounded(EXACT);
-    async move { understood(kakao.regions(point, when).await, &["lat", "lng"], FieldFault::OutOfRange) }.await
+    let question = format!("{point:?}");
+    let ask = async move { understood(kakao.regions(point, when).await, &["lat", "lng"], FieldFault::OutOfRange) };
+    repeated(app, "regions", question, ask).await
+}
+
+/// What the map has answered to this question before, if that is fresh enough or it gives no answer now; else what it answers.
+async fn repeated<T: Serialize + DeserializeOwned>(
+    app: &App,
+    kind: &'static str,
+    question: String,
+    ask: impl Future<Output = Result<Vec<T>>> + Send + 'static,
+) -> Result<Vec<T>> {
+    let internal = |error| Error::internal(Code::Internal, error);
+    let load = move || async move {
+        let found = ask.await?;
+        let body = serde_json::to_vec(&found).map_err(internal)?;
+        Ok((!found.is_empty()).then_some(Loaded { version: 0, body }))
+    };
+    let key = CacheKey::Map { kind, question };
+    let Some(entry) = app.cache.read_through(&key, load).await? else { return Ok(Vec::new()) };
+    let Ok(found) = serde_json::from_slice(&entry.body) else {
+        // Nothing that we wrote: the next one asks the map.
+        app.cache.forget(&[key]).await;
+        return Err(Error::internal(Code::MapBadAnswer, "a cached answer of the map cannot be read"));
+    };
+    Ok(found)
 }
 
 fn when(app: &App, patience: Duration) -> When {

@@ -180,6 +180,28 @@ async fn each_fault_of_each_operation_is_what_the_table_says() {
 }
 
 #[tokio::test]
+async fn a_question_is_asked_once_and_its_answer_outlives_the_map() {
+    world(|world| async move {
+        if world.urls.redis.is_none() {
+            return;
+        }
+        let (mina, juno) = (world.person("mina").await, world.person("juno").await);
+        for (operation, path) in QUESTIONS {
+            let path = format!("{path}98");
+            let first = mina.get(&path).await.expect(200);
+            spoils(&world, operation, 9, json!({"do": "status", "status": 400, "code": "-10"})).await;
+            assert_eq!(juno.get(&path).await.expect(200), first, "{operation}");
+            assert_eq!(heard(&world, operation).await.len(), 1, "{operation}");
+        }
+        // Some metres away: the same question, and a distance of one's own.
+        let path = "/v1/places?lat=37.498323&lng=127.028256&query=강남역98";
+        assert_eq!(juno.get(path).await.expect(200)["items"], json!([]));
+        assert_eq!(heard(&world, "keyword").await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_quota_is_asked_for_again_after_midnight_in_seoul() {
     world(|world| async move {
         let mina = world.person("mina").await;
