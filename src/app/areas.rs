@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
 
-use crate::app::parties::command;
 use crate::app::{App, places};
 use crate::domain::error::Result;
 use crate::domain::geo::Point;
@@ -13,6 +12,7 @@ use crate::domain::id::Id;
 use crate::domain::party::Party;
 use crate::domain::place::neighbourhood;
 use crate::storage::areas::{self, Unnamed};
+use crate::storage::cache::CacheKey;
 use crate::storage::databases::Database;
 
 /// How many areas of one database are asked about at the same time.
@@ -70,12 +70,7 @@ async fn name(app: &App, database: &Database, centre: Point, parties: &[Id<Party
         areas::give_up(&mut *database.pool().acquire().await?, parties).await?;
         return Ok(parties.len());
     };
-    for party in parties {
-        let named = |party: &mut Party| {
-            party.name_area(name);
-            Ok(())
-        };
-        command(app, *party, |party, _| named(party)).await?;
-    }
+    areas::name(&mut *database.pool().acquire().await?, parties, name).await?;
+    app.cache.forget(&parties.iter().copied().map(CacheKey::Party).collect::<Vec<_>>()).await;
     Ok(parties.len())
 }

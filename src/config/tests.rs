@@ -104,9 +104,13 @@ fn party_databases_are_told_apart() {
 
 #[test]
 fn settings_that_belong_together_come_together() {
+    for (name, value) in
+        [("NBBANG_APPLE_LOGIN_BASE_URL", "https://appleid.apple.com"), ("NBBANG_KAKAO_LOGIN_AUDIENCES", "app")]
+    {
+        assert_eq!(mistakes(&[PROD, &[(name, value)]]).len(), 1, "{name}");
+    }
     for (name, value) in [
-        ("NBBANG_APPLE_LOGIN_BASE_URL", "https://appleid.apple.com"),
-        ("NBBANG_KAKAO_LOGIN_AUDIENCES", "app"),
+        ("NBBANG_APPLE_LOGIN_TEAM_ID", "team"),
         ("NBBANG_APP_STORE_API_KEY_ID", "id"),
         ("NBBANG_OPS_LISTEN", "127.0.0.1:8080"),
     ] {

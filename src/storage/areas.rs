@@ -1,4 +1,4 @@
-//! Which parties' areas have no name yet, and when the map is asked again; the name itself is saved with the party.
+//! Which parties' areas have no name yet, when the map is asked again, and the names.
 
 use sqlx::PgConnection;
 
@@ -52,6 +52,25 @@ pub async fn claim(conn: &mut PgConnection, parties: &[Id<Party>], now: Time) ->
         .into_iter()
         .map(|row| Unnamed { party: Id::from_raw(row.id), centre: Point { lat: row.area_lat, lng: row.area_lng } });
     Ok(unnamed.collect())
+}
+
+/// Names the area of parties, without a new version of them: nobody has changed anything, and who is about to, in the version
+/// that he has seen, still can. The first name stands.
+pub async fn name(conn: &mut PgConnection, parties: &[Id<Party>], name: &str) -> Result<()> {
+    sqlx::query!(
+        r#"
+        with named as materialized (
+            select id, shard_fence(((id >> 10) & 8191)::int) from unnest($1::bigint[]) as x (id)
+        )
+        update parties p set area_name = $2, area_check_at = null from named
+        where p.id = named.id and p.area_name is null
+        "#,
+        &raw(parties),
+        name,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// The map has no name for where they are; it is not asked again.

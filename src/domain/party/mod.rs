@@ -305,11 +305,6 @@ impl Party {
         Point { lat: self.terms.pickup.lat, lng: self.terms.pickup.lng }
     }
 
-    /// The first name stands.
-    pub fn name_area(&mut self, name: &str) {
-        self.area_name.get_or_insert_with(|| name.to_owned());
-    }
-
     /// What a payment is called in the provider's window.
     pub fn order_name(&self) -> &str {
         &self.terms.store.name
