@@ -19,6 +19,8 @@ use crate::storage::cache::breaker::Breaker;
 const CONNECT: Duration = Duration::from_millis(200);
 /// For one answer; with its connection if need be.
 const ANSWER: Duration = Duration::from_millis(50);
+/// How often forgetting is tried within that time.
+const TRIES: usize = 3;
 /// Between probes of a Redis that does not answer, at first and at the most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -114,14 +116,29 @@ impl Link {
         Ok(claimed.is_some())
     }
 
-    /// Removes the keys, or sees to it that they are removed before this process believes them again.
+    /// Removes the keys, or sees to it that they are removed before this process believes them again. The breaker does not
+    /// hold it up, and after an error it is tried on the next connection: Redis may be there for other processes already.
     pub async fn unlink(self: &Arc<Self>, keys: &[String]) -> Result<(), Away> {
-        let removed = self.ask(|mut to| async move { remove(keys).query_async(&mut to).await }).await;
-        if removed.is_err() {
-            self.owe(keys);
-            self.mend();
+        let tries = async {
+            for _ in 0..TRIES {
+                if self
+                    .within::<(), _>(ANSWER, |mut to| async move { remove(keys).query_async(&mut to).await })
+                    .await
+                    .is_ok()
+                {
+                    return true;
+                }
+            }
+            false
+        };
+        if timeout(ANSWER, tries).await == Ok(true) {
+            return Ok(());
         }
-        removed
+        metrics::counter!("nbbang_cache_redis_failures_total").increment(1);
+        self.owe(keys);
+        self.breaker.failed();
+        self.mend();
+        Err(Away)
     }
 
     async fn ask<T, F: Future<Output = RedisResult<T>>>(

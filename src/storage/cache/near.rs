@@ -13,7 +13,7 @@ use crate::storage::cache::Entry;
 pub const IN_NEED: Duration = Duration::from_mins(1);
 /// Bytes of all copies together.
 const ROOM: u64 = 32 << 20;
-/// A younger copy is not replaced: it would be by each hit.
+/// A younger copy of the same is not replaced: it would be by each hit.
 const YOUNG: Duration = Duration::from_secs(5);
 const MARKS: usize = 1024;
 
@@ -61,8 +61,8 @@ impl Near {
 
     /// Keeps a copy, unless the key was forgotten since the mark was taken.
     pub fn keep(&self, key: &str, entry: Option<&Entry>, mark: u64, trusted: Duration) {
-        let young = |copy: &Copy| trusted.is_zero() && copy.since.elapsed() < YOUNG;
-        if self.mark(key) != mark || self.copies.get(key).is_some_and(|copy| young(&copy)) {
+        let young = |copy: &Copy| copy.since.elapsed() < YOUNG && copy.entry.as_ref() == entry;
+        if self.mark(key) != mark || trusted.is_zero() && self.copies.get(key).is_some_and(|copy| young(&copy)) {
             return;
         }
         self.copies.insert(key.to_owned(), Copy { entry: entry.cloned(), since: Instant::now() });
