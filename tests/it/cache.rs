@@ -18,7 +18,7 @@ use crate::redis::Redis;
 #[derive(Default)]
 pub struct Primary {
     versions: Mutex<HashMap<i64, i64>>,
-    loads: AtomicUsize,
+    pub loads: AtomicUsize,
     away: std::sync::atomic::AtomicBool,
     gate: Arc<Gate<()>>,
 }

@@ -31,6 +31,12 @@ mod books;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod cache_history;
+#[cfg(test)]
+mod cache_outages;
+#[cfg(test)]
+mod cached;
+#[cfg(test)]
 mod catalogue;
 #[cfg(test)]
 mod contract;
