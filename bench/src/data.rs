@@ -69,7 +69,7 @@ pub fn somewhere(number: u64) -> (String, String) {
 
 impl Data {
     pub async fn prepare(rig: &Rig) -> Told<Self> {
-        let mut desk = Desk::open(rig.api).await?;
+        let mut desk = Desk::open(rig.api.address).await?;
         let mut guests = Vec::new();
         for number in 0..GUESTS {
             guests.push(desk.sign_in(&format!("guest-{number}")).await?);

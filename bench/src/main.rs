@@ -1,5 +1,6 @@
 //! `bin/bench`: measures a release build over HTTP, and beside it pgbench with the same SQL; it judges nothing.
 
+mod bare;
 mod data;
 mod load;
 mod machine;
@@ -42,6 +43,9 @@ impl Plan {
 /// One thread, so that the client leaves the machine to what is measured.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Some(address) = std::env::args().skip(1).skip_while(|argument| argument != "bare").nth(1) {
+        return if bare::serve(&address).await.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     match run(&Plan::from_arguments()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::data::{self, Data, JOINED, OPEN, SEATS, somewhere};
 use crate::load::{Load, Run};
 use crate::machine::Cpu;
-use crate::rig::{LIMIT, PARTIES, Rig, sql_file};
+use crate::rig::{LIMIT, PARTIES, Rig, Server, sql_file};
 use crate::table::{Row, Table};
 use crate::wire::{Wire, get, post};
 use crate::{Plan, Told, say};
@@ -31,18 +31,25 @@ const JOIN_SQL: &str = "pgbench: statement of the join";
 /// A commit waits for the disk, and many who wait share one.
 const JOIN_SQL_MANY: &str = "pgbench: the same, 32 clients";
 const SELECT: &str = "pgbench -S";
+const CACHED: &str = "party read, cached";
+const CACHED_HOT: &str = "party read, one party, cached";
+const REDIS: &str = "redis-benchmark -P 1, GET";
+const BARE: &str = "bare actix handler";
 
 pub async fn all(plan: &Plan, rig: &Rig, data: &Data) -> Told<Table> {
     let mut table = Table::default();
     if plan.wants("livez") {
         let request = get("/livez", "");
-        let row = ours(plan, rig, "livez, no database", CONNECTIONS, async |wire, _| wire.ask(&request).await);
+        let row = ours(plan, rig, rig.api, "livez, no database", CONNECTIONS, async |wire, _| wire.ask(&request).await);
         table.add(row.await?.0);
+    }
+    if plan.wants("cached") {
+        cached(plan, rig, data, &mut table).await?;
     }
     if plan.wants("read") {
         // A prime step, so that neighbours are not read one after another.
         let request = |n: u64| get(&format!("/v1/parties/{}", data.open.party(n * 7_919)), data.guest(n));
-        table.add(ours(plan, rig, READ, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?.0);
+        table.add(ours(plan, rig, rig.api, READ, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?.0);
         table.add(
             rig.without_server(|| pgbench(plan, rig, READ_SQL, PARTIES[0], &scripted(data, "party_read.sql")?))?.0,
         );
@@ -50,14 +57,14 @@ pub async fn all(plan: &Plan, rig: &Rig, data: &Data) -> Told<Table> {
     if plan.wants("hot") {
         let path = format!("/v1/parties/{}", data.open.party(0));
         let request = |n: u64| get(&path, data.guest(n));
-        table.add(ours(plan, rig, HOT, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?.0);
+        table.add(ours(plan, rig, rig.api, HOT, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?.0);
     }
     if plan.wants("nearby") {
         let request = |n: u64| {
             let (lat, lng) = somewhere(n);
             get(&format!("/v1/parties?lat={lat}&lng={lng}&radius_m=1000"), data.guest(n))
         };
-        table.add(ours(plan, rig, NEARBY, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?.0);
+        table.add(ours(plan, rig, rig.api, NEARBY, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?.0);
         table.add(rig.without_server(|| pgbench(plan, rig, NEARBY_SQL, PARTIES[0], &scripted(data, "nearby.sql")?))?.0);
     }
     if plan.wants("join") {
@@ -67,8 +74,9 @@ pub async fn all(plan: &Plan, rig: &Rig, data: &Data) -> Told<Table> {
         }
     }
     if plan.wants("paid") {
-        let row =
-            ours(plan, rig, "paid join, through the simulator", PAYING, async |wire, n| pay(rig, data, wire, n).await);
+        let row = ours(plan, rig, rig.api, "paid join, through the simulator", PAYING, async |wire, n| {
+            pay(rig, data, wire, n).await
+        });
         table.add(row.await?.0);
         settle(rig).await?;
     }
@@ -76,28 +84,54 @@ pub async fn all(plan: &Plan, rig: &Rig, data: &Data) -> Told<Table> {
         rig.pgbench(LIMIT, &["-i", "-q", "-s", "10"])?;
         table.add(rig.without_server(|| pgbench(plan, rig, SELECT, LIMIT, &["-S".to_owned()]))?.0);
     }
-    for (name, limit) in
-        [(READ, SELECT), (READ, READ_SQL), (NEARBY, NEARBY_SQL), (JOIN, JOIN_SQL), (JOIN, JOIN_SQL_MANY)]
-    {
+    for (name, limit) in [
+        (CACHED, REDIS),
+        (CACHED, BARE),
+        (READ, SELECT),
+        (READ, READ_SQL),
+        (NEARBY, NEARBY_SQL),
+        (JOIN, JOIN_SQL),
+        (JOIN, JOIN_SQL_MANY),
+    ] {
         table.compare(name, limit);
     }
     Ok(table)
+}
+
+/// Reads that Redis answers, beside what Redis and actix do by themselves.
+async fn cached(plan: &Plan, rig: &Rig, data: &Data, table: &mut Table) -> Told<()> {
+    // Few enough to be in Redis after the warming up, and for as long as they are kept there.
+    let request = |n: u64| get(&format!("/v1/parties/{}", data.open.party(n % 500)), data.guest(n % 500));
+    let row = ours(plan, rig, rig.cached, CACHED, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await);
+    table.add(row.await?.0);
+    let path = format!("/v1/parties/{}", data.open.party(0));
+    let request = |n: u64| get(&path, data.guest(n % 500));
+    let row = ours(plan, rig, rig.cached, CACHED_HOT, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await);
+    table.add(row.await?.0);
+    let request = get("/", "");
+    let row = ours(plan, rig, rig.bare, BARE, CONNECTIONS, async |wire, _| wire.ask(&request).await);
+    table.add(row.await?.0);
+    say(REDIS);
+    let (per_second, cpu) = (rig.redis_benchmark(CONNECTIONS)?, Cpu::default());
+    table.add(Row { name: REDIS, per_second, took_us: None, cpu, refused: String::new() });
+    Ok(())
 }
 
 /// One row of ours, after a short warming up.
 async fn ours(
     plan: &Plan,
     rig: &Rig,
+    server: Server,
     name: &'static str,
     connections: usize,
     work: impl AsyncFn(&mut Wire, u64) -> io::Result<u16>,
 ) -> Told<(Row, Run)> {
     say(name);
-    let mut load = Load::connect(rig.api, connections).await?;
+    let mut load = Load::connect(server.address, connections).await?;
     load.run(plan.span / 8, &work).await?;
-    let before = rig.cpu();
+    let before = rig.cpu(server);
     let run = load.run(plan.span, &work).await?;
-    Ok((Row::of(name, &run, rig.cpu().since(before)), run))
+    Ok((Row::of(name, &run, rig.cpu(server).since(before)), run))
 }
 
 /// Joins, and what follows from them: their news is passed on in the background.
@@ -110,11 +144,11 @@ async fn joins(plan: &Plan, rig: &Rig, data: &Data, table: &mut Table) -> Told<(
         let path = format!("/v1/parties/{}/orders", data.open.party(party));
         post(&path, data.guest(party + round), &format!("join-{n}"), &body)
     };
-    let (row, run) = ours(plan, rig, JOIN, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?;
+    let (row, run) = ours(plan, rig, rig.api, JOIN, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?;
     table.add(row);
-    let (left, began, before) = (waiting(rig)?, Instant::now(), rig.cpu());
+    let (left, began, before) = (waiting(rig)?, Instant::now(), rig.cpu(rig.api));
     settle(rig).await?;
-    let Cpu { server, postgres, .. } = rig.cpu().since(before).per(run.answers());
+    let Cpu { server, postgres, .. } = rig.cpu(rig.api).since(before).per(run.answers());
     table.note(format!(
         "news of joins: {left} of {} still to be passed on when the load ended; done {} ms later, for {server} µs of the \
          server and {postgres} µs of PostgreSQL more per join",
@@ -197,9 +231,9 @@ fn pgbench(plan: &Plan, rig: &Rig, name: &'static str, database: &str, arguments
     // A later -c counts.
     let mut all = vec!["-n", "-M", "prepared", "-c", "4", "-j", "2", "-T", &span];
     all.extend(arguments.iter().map(String::as_str));
-    let before = rig.cpu();
+    let before = rig.cpu(rig.api);
     let said = rig.pgbench(database, &all)?;
-    let cpu = rig.cpu().since(before);
+    let cpu = rig.cpu(rig.api).since(before);
     let after = |label: &str| {
         let line = said.lines().find_map(|line| line.strip_prefix(label))?;
         line.trim().split(['.', ' ', '/']).next()?.parse::<u64>().ok()

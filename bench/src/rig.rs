@@ -16,63 +16,82 @@ pub const PARTIES: [&str; 2] = ["nbbang_party_a", "nbbang_party_b"];
 /// pgbench's own.
 pub const LIMIT: &str = "nbbang_bench_limit";
 
+/// A process that answers HTTP.
+#[derive(Clone, Copy)]
+pub struct Server {
+    pub address: SocketAddr,
+    pid: u32,
+}
+
 pub struct Rig {
-    pub api: SocketAddr,
+    /// Without Redis: what is not cached.
+    pub api: Server,
+    /// With Redis, and without jobs.
+    pub cached: Server,
+    /// Actix alone.
+    pub bare: Server,
     pub simulator: SocketAddr,
     postgres: String,
+    redis: String,
     postmaster: u32,
-    /// The simulator, then the server.
+    /// In the order of their start.
     started: Vec<Child>,
-    server: u32,
 }
 
 impl Rig {
     pub async fn start() -> Told<Self> {
         let url = std::env::var("NBBANG_TEST_POSTGRES_URL").map_err(|_| "start me by bin/bench.")?;
         let postgres = url.strip_suffix("/postgres").ok_or("NBBANG_TEST_POSTGRES_URL is not that of bin/postgres.")?;
-        let [api, ops, simulator] = [free()?, free()?, free()?];
-        let mut rig =
-            Self { api, simulator, postgres: postgres.to_owned(), postmaster: 0, started: Vec::new(), server: 0 };
+        let redis = std::env::var("NBBANG_REDIS_URL").map_err(|_| "start me by bin/bench.")?;
+        let [api, cached, bare] = [free()?, free()?, free()?].map(|address| Server { address, pid: 0 });
+        let (simulator, postgres) = (free()?, postgres.to_owned());
+        let mut rig = Self { api, cached, bare, simulator, postgres, redis, postmaster: 0, started: Vec::new() };
         for name in [MAIN, LIMIT].iter().chain(&PARTIES) {
             rig.query("postgres", &format!("drop database if exists {name} with (force)"))?;
             rig.query("postgres", &format!("create database {name}"))?;
         }
         let pid = rig.query("postgres", "select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)")?;
         rig.postmaster = pid.parse().map_err(|_| format!("{pid:?} is no process id."))?;
-        let begun = rig.begin(ops).await;
+        let begun = rig.begin().await;
         if begun.is_err() {
             rig.stop().await;
         }
         begun.map(|()| rig)
     }
 
-    async fn begin(&mut self, ops: SocketAddr) -> Told<()> {
+    async fn begin(&mut self) -> Told<()> {
         let program = |name: &str| beside_me(name).map(Command::new);
-        let (api, simulator) = (self.api, self.simulator);
-        let nbbang = |mut command: Command| {
-            command.env("NBBANG_MODE", "dev").env("NBBANG_LOG", "warn");
-            command.env("NBBANG_LISTEN", api.to_string()).env("NBBANG_OPS_LISTEN", ops.to_string());
+        let (api, simulator) = (self.api.address, self.simulator);
+        let nbbang = |address: SocketAddr, redis: &str| {
+            let mut command = program("nbbang")?;
+            command.env("NBBANG_MODE", "dev").env("NBBANG_LOG", "warn").env("NBBANG_REDIS_URL", redis);
+            command.env("NBBANG_LISTEN", address.to_string()).env("NBBANG_OPS_LISTEN", free()?.to_string());
             command.env("NBBANG_TOSS_BASE_URL", format!("http://{simulator}/toss"));
             command.env("NBBANG_KAKAO_BASE_URL", format!("http://{simulator}/kakao"));
-            command
+            Ok::<_, String>(command)
         };
-        output(nbbang(program("nbbang")?).arg("migrate"))?;
+        output(nbbang(api, "")?.arg("migrate"))?;
         let webhooks = format!("http://{api}");
         let mut command = program("nbbang-simulator")?;
         self.launch(command.args(["--listen", &simulator.to_string(), "--webhook-base", &webhooks]), simulator).await?;
-        let mut command = nbbang(program("nbbang")?);
-        self.launch(command.arg("serve"), api).await?;
-        self.server = self.started.last().map(Child::id).unwrap_or_default();
+        self.api.pid = self.launch(nbbang(api, "")?.arg("serve"), api).await?;
+        let cached = self.cached.address;
+        let mut command = nbbang(cached, &self.redis)?;
+        self.cached.pid = self.launch(command.args(["serve", "--no-jobs"]), cached).await?;
+        let bare = self.bare.address;
+        let mut command = program("nbbang-bench")?;
+        self.bare.pid = self.launch(command.args(["bare", &bare.to_string()]), bare).await?;
         Ok(())
     }
 
-    async fn launch(&mut self, command: &mut Command, address: SocketAddr) -> Told<()> {
+    /// The process's id, once it answers.
+    async fn launch(&mut self, command: &mut Command, address: SocketAddr) -> Told<u32> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let child = child.map_err(|error| format!("{command:?}: {error}"))?;
         self.started.push(child);
         for _ in 0..600 {
             if TcpStream::connect(address).await.is_ok() {
-                return Ok(());
+                return Ok(self.started.last().map(Child::id).unwrap_or_default());
             }
             if self.started.last_mut().is_some_and(has_ended) {
                 return Err(format!("{command:?} has ended at once."));
@@ -97,8 +116,23 @@ impl Rig {
         }
     }
 
-    pub fn cpu(&self) -> Cpu {
-        Cpu::now(self.server, self.postmaster)
+    pub fn cpu(&self, server: Server) -> Cpu {
+        Cpu::now(server.pid, self.postmaster)
+    }
+
+    /// How many GETs of a value like a party's public view Redis does a second, one after another on each connection.
+    pub fn redis_benchmark(&self, clients: usize) -> Told<u64> {
+        let url = self.redis.trim_start_matches("redis://").split('/').next().unwrap_or_default();
+        let (host, port) = url.split_once(':').ok_or("NBBANG_REDIS_URL is not that of bin/redis.")?;
+        let clients = clients.to_string();
+        let mut command = Command::new("redis-benchmark");
+        command.args([
+            "-h", host, "-p", port, "-c", &clients, "-P", "1", "-n", "200000", "-d", "900", "-t", "get", "--csv",
+        ]);
+        let said = output(&mut command)?;
+        let rate = said.lines().find(|line| line.starts_with("\"GET\"")).and_then(|line| line.split('"').nth(3));
+        let rate = rate.and_then(|rate| rate.split('.').next()?.parse().ok());
+        rate.ok_or_else(|| format!("redis-benchmark says {said}"))
     }
 
     pub fn query(&self, database: &str, sql: &str) -> Told<String> {
@@ -128,7 +162,7 @@ impl Rig {
     }
 
     fn signal(&self, signal: &str) -> Told<()> {
-        output(Command::new("kill").args([signal, &self.server.to_string()])).map(drop)
+        output(Command::new("kill").args([signal, &self.api.pid.to_string()])).map(drop)
     }
 
     fn url(&self, database: &str) -> String {
