@@ -14,6 +14,7 @@ use crate::domain::place::neighbourhood;
 use crate::storage::areas::{self, Unnamed};
 use crate::storage::cache::CacheKey;
 use crate::storage::databases::Database;
+use crate::storage::using;
 
 /// How many areas of one database are asked about at the same time.
 const AT_ONCE: usize = 4;
@@ -29,13 +30,11 @@ pub async fn name_all(app: &App, limit: i64) -> Result<usize> {
 
 async fn name_on(app: &App, database: &Database, limit: i64) -> Result<usize> {
     let now = app.clock.now();
-    let mut conn = database.pool().acquire().await?;
-    let due = areas::due(&mut conn, now, limit).await?;
-    if due.is_empty() {
-        return Ok(0);
-    }
-    let unnamed = areas::claim(&mut conn, &due, now).await?;
-    drop(conn);
+    let claim = async |conn: &mut _| {
+        let due = areas::due(conn, now, limit).await?;
+        if due.is_empty() { Ok(Vec::new()) } else { areas::claim(conn, &due, now).await }
+    };
+    let unnamed = using(&database.pool(), claim).await?;
     // Without an answer the others would get none either; their next time is set already.
     let down = &AtomicBool::new(false);
     let named = together(unnamed).into_iter().map(|(centre, parties)| async move {
@@ -67,10 +66,10 @@ fn together(unnamed: Vec<Unnamed>) -> Vec<(Point, Vec<Id<Party>>)> {
 async fn name(app: &App, database: &Database, centre: Point, parties: &[Id<Party>]) -> Result<usize> {
     let regions = places::regions_of_area(app, centre).await?;
     let Some(name) = neighbourhood(&regions) else {
-        areas::give_up(&mut *database.pool().acquire().await?, parties).await?;
+        using(&database.pool(), async |conn| areas::give_up(conn, parties).await).await?;
         return Ok(parties.len());
     };
-    areas::name(&mut *database.pool().acquire().await?, parties, name).await?;
+    using(&database.pool(), async |conn| areas::name(conn, parties, name).await).await?;
     app.cache.forget(&parties.iter().copied().map(CacheKey::Party).collect::<Vec<_>>()).await;
     Ok(parties.len())
 }

@@ -4,47 +4,70 @@
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes};
+use futures_util::future::try_join_all;
 use tokio::try_join;
 
 use crate::app::{App, parties};
+use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
+use crate::domain::geo::{Point, Tile};
 use crate::domain::id::Id;
 use crate::domain::listing::{Listing, People};
-use crate::domain::party::Party;
+use crate::domain::party::{Party, State};
+use crate::domain::terms::Category;
 use crate::domain::user::{Blocks, User};
 use crate::storage::cache::{CacheKey, Entry, Loaded};
-use crate::storage::users;
+use crate::storage::{listings, patiently, users};
 
 /// The finished bytes of something.
 pub type Finished<T> = fn(T) -> Result<Vec<u8>>;
 
 /// A party's public view. Both questions are under way at once, so a hit is one round trip and no database.
 pub async fn party(app: &Arc<App>, viewer: Id<User>, id: Id<Party>, finished: Finished<Listing>) -> Result<Entry> {
+    let (seen, blocks) = try_join!(seen(app, id, finished), blocks(app, viewer))?;
+    let seen = seen.ok_or(Code::NotFound)?;
+    if seen.people.shows_to(viewer, &blocks.apart()) { Ok(seen.entry) } else { Err(Code::NotFound.into()) }
+}
+
+/// A party's public view, with what decides who gets to see it and whether a search finds it.
+pub struct Seen {
+    pub people: People,
+    /// Whether it is open and until when, and what its store sells.
+    pub open_until: Option<Time>,
+    pub category: Category,
+    pub entry: Entry,
+}
+
+/// None if there is no such party.
+pub async fn seen(app: &Arc<App>, id: Id<Party>, finished: Finished<Listing>) -> Result<Option<Seen>> {
     let loading = Arc::clone(app);
     let load = move || async move {
         let found = parties::listing(&loading.databases, id).await?;
         found.map(|(listing, people)| with_people(listing, &people, finished)).transpose()
     };
     let key = CacheKey::Party(id);
-    let (entry, blocks) = try_join!(app.cache.read(&key, load), blocks(app, viewer))?;
-    let entry = entry.ok_or(Code::NotFound)?;
-    let (people, body) = if let Some(seen) = split(entry.body) {
-        seen
-    } else {
-        // Nothing that we wrote: the truth instead.
-        app.cache.forget(&[key]).await;
-        let (listing, people) = parties::listing(&app.databases, id).await?.ok_or(Code::NotFound)?;
-        (people, finished(listing)?.into())
-    };
-    if people.shows_to(viewer, &blocks.apart()) { Ok(Entry { body, ..entry }) } else { Err(Code::NotFound.into()) }
+    let Some(entry) = app.cache.read(&key, load).await? else { return Ok(None) };
+    if let Some(seen) = Seen::of(entry) {
+        return Ok(Some(seen));
+    }
+    // Nothing that we wrote: the truth instead.
+    app.cache.forget(&[key]).await;
+    let Some((listing, people)) = parties::listing(&app.databases, id).await? else { return Ok(None) };
+    let Loaded { version, body } = with_people(listing, &people, finished)?;
+    Ok(Seen::of(Entry { version, body: body.into(), stale: false }))
 }
 
-/// How many people, the host, the members; then the view.
+/// Until when it is open, what its store sells, how many people, the host, the members; then the view.
 fn with_people(listing: Listing, people: &People, finished: Finished<Listing>) -> Result<Loaded> {
     let version = listing.version;
+    let open_until =
+        if listing.state == State::Open { listing.deadline_at.unix_timestamp_nanos() / 1_000_000 } else { 0 };
+    let category = Category::ALL.iter().position(|category| *category == listing.store.category).unwrap_or_default();
     let view = finished(listing)?;
     let count = u16::try_from(people.members.len()).map_err(|error| Error::internal(Code::Internal, error))?;
-    let mut body = Vec::with_capacity(2 + 8 * (people.members.len() + 1) + view.len());
+    let mut body = Vec::with_capacity(11 + 8 * (people.members.len() + 1) + view.len());
+    body.put_i64_le(i64::try_from(open_until).unwrap_or_default());
+    body.put_u8(u8::try_from(category).unwrap_or_default());
     body.put_u16_le(count);
     body.put_i64_le(people.host.raw());
     people.members.iter().for_each(|member| body.put_i64_le(member.raw()));
@@ -52,11 +75,63 @@ fn with_people(listing: Listing, people: &People, finished: Finished<Listing>) -
     Ok(Loaded { version, body })
 }
 
-fn split(mut body: Bytes) -> Option<(People, Bytes)> {
-    let count = body.try_get_u16_le().ok()?;
-    let host = Id::from_raw(body.try_get_i64_le().ok()?);
-    let members = ids(&mut body, usize::from(count))?;
-    Some((People { host, members }, body))
+impl Seen {
+    fn of(entry: Entry) -> Option<Self> {
+        let mut body = entry.body;
+        let open_until = match body.try_get_i64_le().ok()? {
+            0 => None,
+            ms => Some(Time::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()?),
+        };
+        let category = *Category::ALL.get(usize::from(body.try_get_u8().ok()?))?;
+        let count = body.try_get_u16_le().ok()?;
+        let host = Id::from_raw(body.try_get_i64_le().ok()?);
+        let members = ids(&mut body, usize::from(count))?;
+        Some(Self { people: People { host, members }, open_until, category, entry: Entry { body, ..entry } })
+    }
+}
+
+/// Which parties are open in a tile, each with its area's centre.
+pub async fn tile(app: &Arc<App>, tile: Tile) -> Result<Vec<(Id<Party>, Point)>> {
+    let loading = Arc::clone(app);
+    let load = move || async move { stored_tile(&loading, tile).await.map(|open| Some(tiled(&open))) };
+    let entry = app.cache.read(&CacheKey::Tile(tile), load).await?;
+    match entry.and_then(|entry| untiled(entry.body)) {
+        Some(open) => Ok(open),
+        None => stored_tile(app, tile).await,
+    }
+}
+
+async fn stored_tile(app: &App, tile: Tile) -> Result<Vec<(Id<Party>, Point)>> {
+    let now = app.clock.now();
+    let homes = app.databases.homes(&tile.shards())?;
+    let answers = try_join_all(homes.iter().map(|database| async move {
+        let mut lane = database.lane().await?;
+        let open = patiently(listings::of_tile(&mut lane, tile, now)).await;
+        lane.done(open)
+    }));
+    let mut open: Vec<_> = answers.await?.into_iter().flatten().collect();
+    // The same list in the same order is the same bytes.
+    open.sort_unstable_by_key(|(id, _)| *id);
+    Ok(open)
+}
+
+fn tiled(open: &[(Id<Party>, Point)]) -> Loaded {
+    let mut body = Vec::with_capacity(24 * open.len());
+    for (id, area) in open {
+        body.put_i64_le(id.raw());
+        body.put_f64_le(area.lat);
+        body.put_f64_le(area.lng);
+    }
+    Loaded { version: 0, body }
+}
+
+fn untiled(mut body: Bytes) -> Option<Vec<(Id<Party>, Point)>> {
+    let count = body.remaining() / 24;
+    let next = || {
+        let id = Id::from_raw(body.try_get_i64_le().ok()?);
+        Some((id, Point::new(body.try_get_f64_le().ok()?, body.try_get_f64_le().ok()?)?))
+    };
+    std::iter::repeat_with(next).take(count).collect()
 }
 
 fn ids<T>(from: &mut Bytes, count: usize) -> Option<Vec<Id<T>>> {
@@ -131,18 +206,34 @@ mod tests {
     }
 
     #[test]
-    fn people_stand_before_the_view() {
-        let mut body = vec![2, 0];
+    fn what_a_search_wants_to_know_stands_before_the_view() {
+        let mut body = 1_000_i64.to_le_bytes().to_vec();
+        body.push(4);
+        body.extend([2, 0]);
         for id in [1_i64, 2, 3] {
             body.extend(id.to_le_bytes());
         }
         body.extend(b"{}");
-        let (people, view) = split(Bytes::from(body.clone())).unwrap();
+        let seen = |body: &[u8]| Seen::of(Entry { version: 7, body: Bytes::copy_from_slice(body), stale: false });
+        let found = seen(&body).unwrap();
         let id = Id::from_raw;
-        assert_eq!(people, People { host: id(1), members: vec![id(2), id(3)] });
-        assert_eq!(&view[..], b"{}");
-        for cut in 0..26 {
-            assert_eq!(split(Bytes::copy_from_slice(&body[..cut])), None, "{cut}");
+        assert_eq!(found.people, People { host: id(1), members: vec![id(2), id(3)] });
+        assert_eq!(found.open_until, Some(Time::UNIX_EPOCH + time::Duration::SECOND));
+        assert_eq!((found.category, &found.entry.body[..]), (Category::ALL[4], &b"{}"[..]));
+        for cut in 0..35 {
+            assert!(seen(&body[..cut]).is_none(), "{cut}");
         }
+        body[8] = 200;
+        assert!(seen(&body).is_none(), "no such category");
+    }
+
+    #[test]
+    fn tiles_are_read_as_they_were_written() {
+        let open =
+            vec![(Id::from_raw(7), Point { lat: 37.5, lng: 127.0 }), (Id::from_raw(8), Point { lat: -1.0, lng: 0.0 })];
+        let body = Bytes::from(tiled(&open).body);
+        assert_eq!(untiled(body), Some(open));
+        assert_eq!(untiled(Bytes::new()), Some(Vec::new()));
+        assert_eq!(untiled(Bytes::from(vec![255; 24])), None);
     }
 }

@@ -80,7 +80,7 @@ async fn open_in_time(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>)
     };
     let inserted = app.databases.on_shard(id.shard(), insert).await?;
     stop_point!("open.inserted");
-    app.cache.forget(&[CacheKey::Party(id)]).await;
+    app.cache.forget(&[CacheKey::Party(id), CacheKey::Tile(point.centre().tile())]).await;
     app.news.events.ring();
     if inserted {
         return Ok(Opened { room: Room { party, account }, replayed: false });

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::try_join_all;
 
-use crate::app::{App, cached};
+use crate::app::App;
+use crate::app::cached::{self, Finished, Seen};
 use crate::domain::error::Result;
 use crate::domain::geo::{DistanceBand, Point};
 use crate::domain::id::Id;
@@ -14,7 +16,7 @@ use crate::domain::party::{Party, State};
 use crate::domain::terms::Category;
 use crate::domain::user::User;
 use crate::storage::listings::{self, Search};
-use crate::storage::{my_parties, patiently};
+use crate::storage::{my_parties, patiently, using};
 
 /// Around which point, how far, and what. `after` is the place of the last one that is known, in metres.
 #[derive(Clone, Copy, Debug)]
@@ -32,22 +34,74 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
-/// Open parties whose area's centre is within the radius, nearest first. Each database that can hold one is asked once a
-/// round, all at the same time; they answer in the order of the index's plane, which is a little out of scale, so a party
-/// counts as soon as nothing that is still unseen can be nearer. When too few count, more are asked for.
+/// A party that was found, as it goes out but for how far it is.
+pub type Found = (Bytes, Option<DistanceBand>);
+
+/// Open parties whose area's centre is within the radius, nearest first: from the cache while that answers, else from the
+/// databases.
 pub async fn nearby(
     app: &Arc<App>,
     viewer: Id<User>,
     nearby: Nearby,
-) -> Result<Page<(Listing, Option<DistanceBand>), Place>> {
+    finished: Finished<Listing>,
+) -> Result<Page<Found, Place>> {
     let apart = cached::blocks(app, viewer).await?.apart();
+    if app.cache.is_up() {
+        from_tiles(app, &nearby, &apart, finished).await
+    } else {
+        let page = from_databases(app, &nearby, &apart).await?;
+        let found = page.items.into_iter().map(|(listing, band)| Ok((finished(listing)?.into(), band)));
+        Ok(Page { items: found.collect::<Result<_>>()?, next: page.next })
+    }
+}
+
+/// Tiles say who is there and how far; what each party is like by now, and whether it is open still, its own view tells. So
+/// no more of those are read than are asked for, and one that has just changed is seen as it is.
+async fn from_tiles(
+    app: &Arc<App>,
+    nearby: &Nearby,
+    apart: &[Id<User>],
+    finished: Finished<Listing>,
+) -> Result<Page<Found, Place>> {
+    let tiles = nearby.centre.tiles_within(nearby.radius_m);
+    let open = try_join_all(tiles.into_iter().map(|tile| cached::tile(app, tile))).await?;
+    let placed = open.into_iter().flatten().map(|(id, area)| Place { distance: nearby.centre.distance_m(area), id });
+    let mut places: Vec<Place> = placed.filter(|place| nearby.wants(place)).collect();
+    places.sort_unstable_by(Place::compare);
+    places.dedup_by_key(|place| place.id);
+    let now = app.clock.now();
+    let shown = |seen: &Seen| {
+        let open = seen.open_until.is_some_and(|until| until > now);
+        let wanted = nearby.category.is_none_or(|category| category == seen.category);
+        open && wanted && !seen.people.is_apart(apart)
+    };
+    let (mut found, mut rest) = (Vec::new(), places.as_slice());
+    while found.len() <= nearby.limit && !rest.is_empty() {
+        // One more tells whether there is another page.
+        let (next, later) = rest.split_at(rest.len().min(nearby.limit + 1 - found.len()));
+        let seen = try_join_all(next.iter().map(|place| cached::seen(app, place.id, finished))).await?;
+        let seen = next.iter().zip(seen).filter_map(|(place, seen)| Some((*place, seen.filter(shown)?.entry.body)));
+        found.extend(seen);
+        rest = later;
+    }
+    Ok(page(found, nearby.limit))
+}
+
+/// Each database that can hold one is asked once a round, all at the same time; they answer in the order of the index's plane,
+/// which is a little out of scale, so a party counts as soon as nothing that is still unseen can be nearer. When too few count,
+/// more are asked for.
+async fn from_databases(
+    app: &App,
+    nearby: &Nearby,
+    apart: &[Id<User>],
+) -> Result<Page<(Listing, Option<DistanceBand>), Place>> {
     let homes = app.databases.homes(&nearby.centre.shards_within(nearby.radius_m))?;
     let scale = nearby.centre.plane_scale(nearby.radius_m);
     let mut search = Search {
         centre: nearby.centre,
         radius_m: nearby.radius_m,
         category: nearby.category,
-        apart: &apart,
+        apart,
         now: app.clock.now(),
         from: nearby.after.map_or(0.0, |place| scale.nearest(place.distance)),
         limit: i64::try_from(nearby.limit).unwrap_or(i64::MAX).saturating_add(10),
@@ -88,11 +142,11 @@ fn measured(centre: Point, listing: &Listing) -> Place {
     Place { distance: centre.distance_m(listing.area), id: listing.id }
 }
 
-fn page(mut found: Vec<(Place, Listing)>, limit: usize) -> Page<(Listing, Option<DistanceBand>), Place> {
+fn page<T>(mut found: Vec<(Place, T)>, limit: usize) -> Page<(T, Option<DistanceBand>), Place> {
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|(place, _)| *place);
-    let items = found.into_iter().map(|(place, listing)| (listing, DistanceBand::of(place.distance)));
+    let items = found.into_iter().map(|(place, party)| (party, DistanceBand::of(place.distance)));
     Page { items: items.collect(), next }
 }
 
@@ -134,8 +188,8 @@ pub async fn mine(
     limit: usize,
 ) -> Result<Page<Summary, Id<Party>>> {
     let fetch = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut conn = app.databases.main().acquire().await?;
-    let mut items = my_parties::list(&mut conn, user, state, before, fetch).await?;
+    let list = async |conn: &mut _| my_parties::list(conn, user, state, before, fetch).await;
+    let mut items = using(&app.databases.main(), list).await?;
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|summary| summary.party_id);

@@ -17,8 +17,39 @@ const COS_KOREA: f64 = 0.803_856_860_617_217_1;
 const COARSE: Resolution = Resolution::Nine;
 /// More than a coarse cell measures from its centre to any corner, anywhere on earth.
 const COARSE_REACH_M: f64 = 300.0;
+/// Cells whose parties are listed together for the search, about 500 m from centre to corner.
+const TILE: Resolution = Resolution::Eight;
+/// More than a tile measures from its centre to any corner, anywhere on earth.
+const TILE_REACH_M: u32 = 800;
+/// Every ring of tiles but the first is that wide and more.
+const TILE_RING_M: f64 = 600.0;
 /// Cells that decide where a party lives, about 3.7 km from centre to corner.
 const HOME: Resolution = Resolution::Six;
+
+/// Every ring of home cells but the first is that wide and more.
+const HOME_RING_M: f64 = 4000.0;
+
+/// A cell whose open parties are listed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tile(CellIndex);
+
+impl std::fmt::Display for Tile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Tile {
+    /// Shards of all parties in it.
+    pub fn shards(self) -> Vec<Shard> {
+        Point::from(LatLng::from(self.0)).shards_within(TILE_REACH_M)
+    }
+
+    /// A box that holds it.
+    pub fn plane_box(self) -> PlaneBox {
+        Point::from(LatLng::from(self.0)).plane_box(TILE_REACH_M)
+    }
+}
 
 /// A point in degrees, WGS 84.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -81,7 +112,7 @@ impl Point {
         let reach = f64::from(radius_m) + COARSE_REACH_M + 1.0;
         let home = self.cell(HOME);
         let mut shards: Vec<Shard> = home
-            .grid_disk::<Vec<_>>(rings(reach))
+            .grid_disk::<Vec<_>>(rings(reach, HOME_RING_M))
             .into_iter()
             .filter(|cell| *cell == home || distance_to_cell_m(self, *cell) <= reach)
             .map(shard_of)
@@ -89,6 +120,19 @@ impl Point {
         shards.sort_unstable();
         shards.dedup();
         shards
+    }
+
+    /// The tile that this point is in.
+    pub fn tile(self) -> Tile {
+        Tile(self.cell(TILE))
+    }
+
+    /// The tiles that may hold a point within `radius_m` of this one.
+    pub fn tiles_within(self, radius_m: u32) -> Vec<Tile> {
+        let reach = f64::from(radius_m) + 1.0;
+        let own = self.cell(TILE);
+        let near = |cell: &CellIndex| *cell == own || distance_to_cell_m(self, *cell) <= reach;
+        own.grid_disk::<Vec<_>>(rings(reach, TILE_RING_M)).into_iter().filter(near).map(Tile).collect()
     }
 
     /// Great-circle distance in metres (haversine).
@@ -188,11 +232,10 @@ fn shard_of(cell: CellIndex) -> Shard {
     Shard::of_hash(hash ^ (hash >> 31))
 }
 
-/// Rings of home cells that surely hold a disk around a point of the innermost: every ring but the first is 4 km
-/// and more.
+/// Rings of cells that surely hold a disk around a point of the innermost: every ring but the first is `ring_m` and more.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a reach is positive and small")]
-fn rings(reach_m: f64) -> u32 {
-    1 + (reach_m / 4000.0).ceil() as u32
+fn rings(reach_m: f64, ring_m: f64) -> u32 {
+    1 + (reach_m / ring_m).ceil() as u32
 }
 
 /// From a point outside of a cell to its nearest edge.

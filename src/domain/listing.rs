@@ -49,8 +49,12 @@ pub struct People {
 impl People {
     /// Not if somebody in it and the viewer keep away from one another; those who are in it together see it.
     pub fn shows_to(&self, viewer: Id<User>, apart: &[Id<User>]) -> bool {
-        let keeps_away = |user: &Id<User>| apart.contains(user);
-        self.members.contains(&viewer) || !(keeps_away(&self.host) || self.members.iter().any(keeps_away))
+        self.members.contains(&viewer) || !self.is_apart(apart)
+    }
+
+    /// Whether anybody in it is one of those.
+    pub fn is_apart(&self, apart: &[Id<User>]) -> bool {
+        apart.contains(&self.host) || self.members.iter().any(|member| apart.contains(member))
     }
 }
 

@@ -98,12 +98,6 @@ pub struct PartyView {
     distance_band: Option<DistanceBand>,
 }
 
-impl PartyView {
-    pub fn near(listing: Listing, distance_band: Option<DistanceBand>) -> Self {
-        Self { distance_band, ..listing.into() }
-    }
-}
-
 impl From<Listing> for PartyView {
     fn from(listing: Listing) -> Self {
         Self {

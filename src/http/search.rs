@@ -1,12 +1,13 @@
 //! Finding parties in JSON: near a point, and one's own.
 
-use actix_web::get;
+use actix_web::http::header::ContentType;
 use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::app::search::{self, Nearby};
+use crate::app::search::{self, Found, Nearby};
 use crate::domain::error::{Error, Field, FieldFault, Result};
 use crate::domain::geo::Point;
 use crate::domain::id::Id;
@@ -17,7 +18,7 @@ use crate::domain::terms::{Category, Store};
 use crate::errors;
 use crate::http::extract::{Caller, Json, Query, cursor};
 use crate::http::parties::PartyView;
-use crate::http::schema::{OrderId, PartyId, Timestamp};
+use crate::http::schema::{OrderId, PartyId, Timestamp, finished};
 
 /// Where to look, and for what.
 #[derive(Deserialize)]
@@ -32,12 +33,12 @@ pub struct NearbyQuery {
 }
 
 /// Parties near a point.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `page_of` writes")]
 pub struct NearbyPage {
     /// Nearest first.
     items: Vec<PartyView>,
     /// For the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "c2VhcmNoLWFmdGVyLWE")]
     next_cursor: Option<String>,
 }
@@ -62,7 +63,7 @@ errors!(FindPartiesErrors: CALLER, QUERY; InvalidCursor);
     responses((status = 200, description = "Parties.", body = NearbyPage), FindPartiesErrors),
 )]
 #[get("/v1/parties")]
-pub async fn find_parties(app: Data<App>, caller: Caller, query: Query<NearbyQuery>) -> Result<Json<NearbyPage>> {
+pub async fn find_parties(app: Data<App>, caller: Caller, query: Query<NearbyQuery>) -> Result<HttpResponse> {
     let NearbyQuery { lat, lng, radius_m, category, limit, cursor } = query.0;
     let radius_m = radius_m.unwrap_or(1000);
     let mut wrong = Vec::new();
@@ -85,13 +86,38 @@ pub async fn find_parties(app: Data<App>, caller: Caller, query: Query<NearbyQue
         None => None,
     };
     let nearby = Nearby { centre, radius_m, category, after, limit: limit.unwrap_or(20) };
-    let page = search::nearby(&app, caller.user_id, nearby).await?;
-    Ok(Json(NearbyPage {
-        items: page.items.into_iter().map(|(listing, band)| PartyView::near(listing, band)).collect(),
-        next_cursor: page
-            .next
-            .map(|place| cursor::write(&filters, [place.distance.to_bits(), place.id.raw().cast_unsigned()])),
-    }))
+    let app = app.into_inner();
+    let page = search::nearby(&app, caller.user_id, nearby, |listing| finished(&PartyView::from(listing))).await?;
+    let next =
+        page.next.map(|place| cursor::write(&filters, [place.distance.to_bits(), place.id.raw().cast_unsigned()]));
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(page_of(&page.items, next.as_deref())))
+}
+
+/// A [`NearbyPage`], from views that are finished but for the last field, which depends on who asks.
+fn page_of(items: &[Found], next_cursor: Option<&str>) -> Vec<u8> {
+    let mut page = Vec::with_capacity(items.iter().map(|(view, _)| view.len() + 40).sum::<usize>() + 100);
+    page.extend_from_slice(b"{\"items\":[");
+    for (n, (view, band)) in items.iter().enumerate() {
+        if n > 0 {
+            page.push(b',');
+        }
+        match (band, view.strip_suffix(b"}")) {
+            (Some(band), Some(open)) => {
+                page.extend_from_slice(open);
+                page.extend_from_slice(b",\"distance_band\":\"");
+                page.extend_from_slice(band.word().as_bytes());
+                page.extend_from_slice(b"\"}");
+            }
+            _ => page.extend_from_slice(view),
+        }
+    }
+    page.push(b']');
+    // Base64url: nothing in it has to be escaped.
+    for part in next_cursor.map(|cursor| [",\"next_cursor\":\"", cursor, "\""]).into_iter().flatten() {
+        page.extend_from_slice(part.as_bytes());
+    }
+    page.push(b'}');
+    page
 }
 
 /// One of the caller's own parties.
@@ -193,4 +219,23 @@ pub async fn list_my_parties(
         items: page.items.into_iter().map(MyParty::from).collect(),
         next_cursor: page.next.map(|id| cursor::write(&filters, [id.raw().cast_unsigned()])),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::web::Bytes;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::geo::DistanceBand;
+
+    #[test]
+    fn a_page_is_put_together_from_finished_views() {
+        let view = |text: &'static str| Bytes::from_static(text.as_bytes());
+        let found = vec![(view(r#"{"id":"1"}"#), Some(DistanceBand::Under300m)), (view(r#"{"id":"2"}"#), None)];
+        let read = |page: Vec<u8>| serde_json::from_slice::<Value>(&page).unwrap();
+        let items = json!([{"id": "1", "distance_band": "under_300m"}, {"id": "2"}]);
+        assert_eq!(read(page_of(&found, Some("abc"))), json!({"items": items, "next_cursor": "abc"}));
+        assert_eq!(read(page_of(&[], None)), json!({"items": []}));
+    }
 }

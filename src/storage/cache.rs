@@ -127,6 +127,11 @@ impl Cache {
         Reading::new(&self.0, key, PastSoft::Load).run(Box::new(move || Box::pin(load()))).await
     }
 
+    /// Whether Redis is there and answers, so that reading much from the cache is not reading much from the database.
+    pub fn is_up(&self) -> bool {
+        self.0.link.as_ref().is_some_and(|link| link.is_up())
+    }
+
     /// After a commit, and before it is answered: nobody who reads from now on gets what was there before. What Redis does
     /// not take in time is made up for, by this process and by the outbox.
     pub async fn forget(&self, keys: &[CacheKey]) {

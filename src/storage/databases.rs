@@ -86,7 +86,7 @@ impl Databases {
     /// Reads the shard map anew.
     pub async fn load_map(&self) -> Result<()> {
         let names: Vec<&str> = self.parties.iter().map(|database| database.name()).collect();
-        let map = shards::load(&self.main(), &names).await?;
+        let map = patiently(shards::load(&self.main(), &names)).await?;
         // Two loads can overlap; the older answer must not win.
         self.map.rcu(|present| if present.epoch > map.epoch { Arc::clone(present) } else { Arc::new(map.clone()) });
         Ok(())
@@ -118,7 +118,7 @@ impl Databases {
         if let Some(found) = patiently(work(pool.clone())).await? {
             return Ok(Some(found));
         }
-        if shards::owns(&pool, shard).await? {
+        if patiently(shards::owns(&pool, shard)).await? {
             return Ok(None);
         }
         self.load_map().await?;

@@ -5,7 +5,7 @@ use sqlx::types::Json;
 
 use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
-use crate::domain::geo::{PlaneBox, Point};
+use crate::domain::geo::{PlaneBox, Point, Tile};
 use crate::domain::id::Id;
 use crate::domain::listing::{Listing, People};
 use crate::domain::money::Krw;
@@ -79,6 +79,25 @@ pub async fn nearest(conn: &mut PgConnection, search: &Search<'_>) -> Result<Vec
     );
     let placed = |row: Row| Ok((row.distance.unwrap_or_default(), Listing::try_from(row)?));
     rows.fetch_all(conn).await?.into_iter().map(placed).collect()
+}
+
+/// Open parties of a tile, each with its area's centre.
+pub async fn of_tile(conn: &mut PgConnection, tile: Tile, now: Time) -> Result<Vec<(Id<Party>, Point)>> {
+    let PlaneBox { low, high } = tile.plane_box();
+    let rows = sqlx::query!(
+        r#"
+        select id, area_lat, area_lng from parties
+        where state = 'open' and area <@ box(point($1, $2), point($3, $4)) and deadline_at > $5
+        "#,
+        low.0,
+        low.1,
+        high.0,
+        high.1,
+        now,
+    );
+    let rows = rows.fetch_all(conn).await?.into_iter();
+    let placed = rows.map(|row| (Id::from_raw(row.id), Point { lat: row.area_lat, lng: row.area_lng }));
+    Ok(placed.filter(|(_, area)| area.tile() == tile).collect())
 }
 
 fn raw(users: &[Id<User>]) -> Vec<i64> {

@@ -2,15 +2,17 @@
 #![expect(clippy::float_arithmetic, reason = "places are not money")]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use nbbang::domain::geo::Point;
 use nbbang::domain::id::Id;
+use nbbang::storage::cache::CacheKey;
 use serde_json::{Value, json};
 use sqlx::types::Json;
 
 use crate::operations::pointer;
 use crate::person::{Person, draft, id};
-use crate::world::{World, world};
+use crate::world::{World, world, world_with};
 
 const GANGNAM: Point = Point { lat: 37.4979, lng: 127.0276 };
 const CATEGORIES: [&str; 3] = ["chicken", "pizza", "late_night"];
@@ -51,7 +53,7 @@ impl Copies {
         let (x, y) = centre.plane();
         let mut party = self.party.clone();
         let columns = json!({
-            "id": id, "category": category, "area_lat": centre.lat, "area_lng": centre.lng, "area": format!("({x},{y})"),
+            "id": id, "category": category, "store": {"name": "가게", "category": category}, "area_lat": centre.lat, "area_lng": centre.lng, "area": format!("({x},{y})"),
             "pickup": {"lat": at.lat, "lng": at.lng, "label": "a"},
         });
         party.as_object_mut().unwrap().extend(columns.as_object().unwrap().clone());
@@ -65,6 +67,7 @@ impl Copies {
             let sql = format!("insert into {table} select * from jsonb_populate_record(null::{table}, $1)");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(row).execute(&*pool).await.unwrap();
         }
+        world.app.cache.forget(&[CacheKey::Tile(centre.tile())]).await;
         Stand { id, area: centre, category }
     }
 
@@ -93,6 +96,8 @@ async fn remove(world: &World, stand: &Stand) {
     let gone =
         "update parties set state = 'cancelled', cancel_reason = 'host', ended_at = now(), due_at = null where id = $1";
     sqlx::query(gone).bind(stand.id).execute(&*pool).await.unwrap();
+    // As a command would: the list of its tile goes on naming it for a while.
+    world.app.cache.forget(&[CacheKey::Party(Id::from_raw(stand.id))]).await;
 }
 
 fn pool(world: &World, id: i64) -> nbbang::storage::pool::Pool {
@@ -146,48 +151,72 @@ async fn copies(world: &World) -> Copies {
 
 #[tokio::test]
 async fn a_search_finds_what_a_look_at_every_party_finds() {
-    world(|world| async move {
-        let mut copies = copies(&world).await;
-        let stands = copies.scatter(&world, 500, &json!({})).await;
-        copies.scatter(&world, 30, &json!({"deadline_at": "2026-01-01T00:00:00Z", "due_at": null})).await;
-        let over =
-            json!({"state": "cancelled", "cancel_reason": "host", "ended_at": "2026-01-01T00:00:00Z", "due_at": null});
-        copies.scatter(&world, 30, &over).await;
-        let homes: BTreeSet<_> =
-            stands.iter().map(|stand| world.app.databases.map().home(Id::<()>::from_raw(stand.id).shard())).collect();
-        assert_eq!(homes.len(), 2, "both databases hold some");
-        let juno = world.person("juno").await;
-        let mut found = 0;
-        for n in 0..24_u32 {
-            let (north, east) = (fraction(7000 + 2 * u64::from(n)), fraction(7001 + 2 * u64::from(n)));
-            let centre = Point { lat: GANGNAM.lat + 0.06 * (north - 0.5), lng: GANGNAM.lng + 0.06 * (east - 0.5) };
-            let radius = [100, 500, 1000, 2000, 3000, 2999][usize::try_from(n % 6).unwrap()];
-            let limit = [1, 7, 20, 100][usize::try_from(n % 4).unwrap()];
-            let category = CATEGORIES.get(usize::try_from(n % 5).unwrap()).copied();
-            let filter = category.map_or(String::new(), |category| format!("&category={category}"));
-            let items = pages(&juno, &question(centre, radius, &format!("&limit={limit}{filter}")), async |_| {}).await;
-            assert_eq!(
-                ids(&items),
-                brute(&stands, centre, radius, category),
-                "{centre:?} {radius} {limit} {category:?}"
+    world(searches).await;
+}
+
+#[tokio::test]
+async fn a_search_without_redis_finds_the_same() {
+    world_with(|config| config.storage.redis_url = None, searches).await;
+}
+
+async fn searches(world: Arc<World>) {
+    let mut copies = copies(&world).await;
+    let stands = copies.scatter(&world, 500, &json!({})).await;
+    copies.scatter(&world, 30, &json!({"deadline_at": "2026-01-01T00:00:00Z", "due_at": null})).await;
+    let over =
+        json!({"state": "cancelled", "cancel_reason": "host", "ended_at": "2026-01-01T00:00:00Z", "due_at": null});
+    copies.scatter(&world, 30, &over).await;
+    let homes: BTreeSet<_> =
+        stands.iter().map(|stand| world.app.databases.map().home(Id::<()>::from_raw(stand.id).shard())).collect();
+    assert_eq!(homes.len(), 2, "both databases hold some");
+    let juno = world.person("juno").await;
+    let mut found = 0;
+    for n in 0..24_u32 {
+        let (north, east) = (fraction(7000 + 2 * u64::from(n)), fraction(7001 + 2 * u64::from(n)));
+        let centre = Point { lat: GANGNAM.lat + 0.06 * (north - 0.5), lng: GANGNAM.lng + 0.06 * (east - 0.5) };
+        let radius = [100, 500, 1000, 2000, 3000, 2999][usize::try_from(n % 6).unwrap()];
+        let limit = [1, 7, 20, 100][usize::try_from(n % 4).unwrap()];
+        let category = CATEGORIES.get(usize::try_from(n % 5).unwrap()).copied();
+        let filter = category.map_or(String::new(), |category| format!("&category={category}"));
+        let items = pages(&juno, &question(centre, radius, &format!("&limit={limit}{filter}")), async |_| {}).await;
+        assert_eq!(ids(&items), brute(&stands, centre, radius, category), "{centre:?} {radius} {limit} {category:?}");
+        for item in &items {
+            let metres = centre.distance_m(
+                Point::new(item["area"]["lat"].as_f64().unwrap(), item["area"]["lng"].as_f64().unwrap()).unwrap(),
             );
-            for item in &items {
-                let metres = centre.distance_m(
-                    Point::new(item["area"]["lat"].as_f64().unwrap(), item["area"]["lng"].as_f64().unwrap()).unwrap(),
-                );
-                let bands = [
-                    (100.0, "under_100m"),
-                    (300.0, "under_300m"),
-                    (500.0, "under_500m"),
-                    (1000.0, "under_1km"),
-                    (2000.0, "under_2km"),
-                ];
-                let band = bands.iter().find(|(below, _)| metres < *below).map_or("under_3km", |(_, band)| band);
-                assert_eq!(item["distance_band"], band);
-            }
-            found += items.len();
+            let bands = [
+                (100.0, "under_100m"),
+                (300.0, "under_300m"),
+                (500.0, "under_500m"),
+                (1000.0, "under_1km"),
+                (2000.0, "under_2km"),
+            ];
+            let band = bands.iter().find(|(below, _)| metres < *below).map_or("under_3km", |(_, band)| band);
+            assert_eq!(item["distance_band"], band);
         }
-        assert!(found > 500, "{found}");
+        found += items.len();
+    }
+    assert!(found > 500, "{found}");
+}
+
+#[tokio::test]
+async fn a_list_that_is_a_little_old_shows_no_party_as_it_was() {
+    world(|world| async move {
+        let (mina, juno, sena) = (world.person("mina").await, world.person("juno").await, world.person("sena").await);
+        let search = question(GANGNAM, 1000, "");
+        let found = async || juno.get(&search).await.expect(200)["items"].clone();
+        assert_eq!(found().await, json!([]));
+        let party = mina
+            .opens(draft(&json!({"settlement": "transfer", "transfer_account": {
+            "bank": "은행", "number": "123-456", "holder": "김민아"}})))
+            .await;
+        assert_eq!(found().await[0]["seats_taken"], 1, "it is seen at once");
+        sena.joins(&party, crate::person::food(9_000)).await.expect(201);
+        assert_eq!(found().await[0]["seats_taken"], 2);
+        mina.patch(&format!("/v1/parties/{party}"), json!({"title": "새 제목"})).await.expect(200);
+        assert_eq!(found().await[0]["title"], "새 제목");
+        mina.cancels(&party, "host").await.expect(200);
+        assert_eq!(found().await, json!([]), "and never when it is over");
     })
     .await;
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::domain::geo::Tile;
 use crate::domain::id::Id;
 use crate::domain::party::Party;
 use crate::domain::user::User;
@@ -13,6 +14,8 @@ use crate::domain::user::User;
 pub enum CacheKey {
     /// A party's public view, and who is in it.
     Party(Id<Party>),
+    /// Which parties are open in a tile.
+    Tile(Tile),
     /// What users see of a user.
     Profile(Id<User>),
     /// Whom a user keeps away, and who keeps him away.
@@ -47,6 +50,17 @@ const PARTY: Terms = Terms {
     hard: Duration::from_mins(1),
     soft: Duration::from_secs(10),
     absent: Duration::from_secs(5),
+    near: Duration::ZERO,
+    in_need: true,
+};
+
+/// Only who is listed: what a party is like by now, and whether it is open still, is the party's own view to tell.
+const TILE: Terms = Terms {
+    name: "tile",
+    schema: 1,
+    hard: Duration::from_secs(5),
+    soft: Duration::from_secs(2),
+    absent: Duration::from_secs(2),
     near: Duration::ZERO,
     in_need: true,
 };
@@ -86,6 +100,7 @@ impl CacheKey {
     pub fn terms(&self) -> &'static Terms {
         match self {
             Self::Party(_) => &PARTY,
+            Self::Tile(_) => &TILE,
             Self::Profile(_) => &PROFILE,
             Self::Blocks(_) => &BLOCKS,
             Self::Map { .. } => &MAP,
@@ -96,6 +111,7 @@ impl CacheKey {
     pub fn text(&self) -> String {
         match self {
             Self::Party(id) => format!("c:{{party:{id}}}:v"),
+            Self::Tile(tile) => format!("c:{{tile:{tile}}}:v"),
             Self::Profile(id) => format!("c:{{user:{id}}}:v"),
             Self::Blocks(id) => format!("c:{{user:{id}}}:blocks"),
             // Hashed: what people look for is nobody's business who looks at keys.
@@ -125,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_terms_agree_with_themselves() {
-        for terms in [PARTY, PROFILE, BLOCKS, MAP] {
+        for terms in [PARTY, TILE, PROFILE, BLOCKS, MAP] {
             assert!(terms.soft < terms.hard && terms.near <= Duration::from_secs(1), "{}", terms.name);
             assert!(terms.absent <= terms.hard.max(Duration::from_secs(10)), "{}", terms.name);
         }

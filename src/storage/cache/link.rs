@@ -75,6 +75,10 @@ impl Link {
         Ok(link)
     }
 
+    pub fn is_up(&self) -> bool {
+        !self.breaker.is_open()
+    }
+
     /// Whether Redis answers, now that there is time to connect.
     pub async fn ping(&self) -> bool {
         self.within::<(), _>(CONNECT + ANSWER, |mut to| async move { redis::cmd("PING").query_async(&mut to).await })
