@@ -87,14 +87,13 @@ impl Link {
     }
 
     pub async fn get(self: &Arc<Self>, key: &str) -> Result<Option<Bytes>, Away> {
-        if self.is_owed(key) {
-            return Err(Away);
-        }
+        self.trusted(key)?;
         self.ask(|mut to| async move { redis::cmd("GET").arg(key).query_async(&mut to).await }).await
     }
 
     /// Puts a lease where nothing is. What lies there otherwise comes back.
     pub async fn lease(self: &Arc<Self>, key: &str, lease: &[u8], lasts: Duration) -> Result<Option<Bytes>, Away> {
+        self.trusted(key)?;
         let ms = millis(lasts);
         self.ask(|mut to| async move {
             redis::cmd("SET").arg(key).arg(lease).arg("NX").arg("GET").arg("PX").arg(ms).query_async(&mut to).await
@@ -104,6 +103,7 @@ impl Link {
 
     /// Puts `value` where exactly `seen` lies; false if anything else does.
     pub async fn swap(self: &Arc<Self>, key: &str, seen: &[u8], value: &[u8], lasts: Duration) -> Result<bool, Away> {
+        self.trusted(key)?;
         let mut swap = self.swap.key(key);
         swap.arg(seen).arg(value).arg(millis(lasts));
         self.ask(|mut to| async move { swap.invoke_async(&mut to).await }).await
@@ -184,8 +184,10 @@ impl Link {
         }
     }
 
-    fn is_owed(&self, key: &str) -> bool {
-        self.owes.load(Ordering::Acquire) && self.owed().contains_key(key)
+    /// What lies under a key that could not be forgotten may be old.
+    fn trusted(&self, key: &str) -> Result<(), Away> {
+        let owed = self.owes.load(Ordering::Acquire) && self.owed().contains_key(key);
+        if owed { Err(Away) } else { Ok(()) }
     }
 
     fn owed(&self) -> MutexGuard<'_, HashMap<String, u64>> {
