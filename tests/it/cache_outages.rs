@@ -10,6 +10,7 @@ use nbbang::storage::cache::{Cache, CacheKey, Settings};
 
 use crate::cache::{Primary, key, process, read, until, version};
 use crate::redis::Redis;
+use crate::wire::Wire;
 
 /// Until Redis is asked again, and has the value.
 async fn used_again(cache: &Cache, primary: &Arc<Primary>, id: i64) {
@@ -100,22 +101,64 @@ async fn a_redis_that_comes_later_is_used_then() {
     used_again(&cache, &primary, 1).await;
 }
 
+/// The process does not hear what it could not forget come back: the old value is still there when the wire is whole again.
 #[tokio::test]
-async fn the_threads_that_ask_may_end() {
+async fn what_could_not_be_forgotten_is_not_believed_though_redis_answers_again() {
     let redis = Redis::start().await;
-    let cache = process(Some(&redis.url())).await;
+    let wire = Wire::to(&redis.url()).await;
+    let (here, there) = (process(Some(&wire.url)).await, process(Some(&redis.url())).await);
     let primary = Primary::of(&[(1, 1)]);
-    for _ in 0..2 {
-        let (cache, primary) = (cache.clone(), Arc::clone(&primary));
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { version(&cache, &primary, 1).await })
-        });
-        let seen = tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
-        assert_eq!(seen, 1);
+    assert_eq!(version(&here, &primary, 1).await, 1);
+    wire.cut().await;
+    primary.write(1, 2);
+    here.forget(&[key(1)]).await;
+    wire.mend();
+    for _ in 0..50 {
+        assert_eq!(version(&here, &primary, 1).await, 2);
     }
+    for _ in 0..1000 {
+        if version(&there, &primary, 1).await == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(version(&there, &primary, 1).await, 2, "it was made up for");
+}
+
+#[tokio::test]
+async fn a_connection_that_has_broken_keeps_nothing_from_being_forgotten() {
+    let redis = Redis::start().await;
+    let wire = Wire::to(&redis.url()).await;
+    let (here, there) = (process(Some(&wire.url)).await, process(Some(&redis.url())).await);
+    let primary = Primary::of(&[(1, 1)]);
+    for now in 2..10 {
+        version(&there, &primary, 1).await;
+        wire.cut().await;
+        wire.mend();
+        primary.write(1, now);
+        here.forget(&[key(1)]).await;
+        assert_eq!(version(&there, &primary, 1).await, now);
+    }
+}
+
+/// As actix's threads do, before the jobs are over.
+#[tokio::test]
+async fn the_thread_that_connected_anew_may_end() {
+    let redis = Redis::start().await;
+    let wire = Wire::to(&redis.url()).await;
+    let cache = process(Some(&wire.url)).await;
+    let primary = Primary::of(&[(1, 1)]);
+    wire.cut().await;
+    wire.mend();
+    let (asking, loading) = (cache.clone(), Arc::clone(&primary));
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(used_again(&asking, &loading, 1));
+    });
+    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+    let before = primary.loads();
     assert_eq!(version(&cache, &primary, 1).await, 1);
-    assert_eq!(primary.loads(), 1);
+    assert_eq!(primary.loads(), before);
 }
 
 #[tokio::test]
@@ -125,6 +168,8 @@ async fn without_redis_the_database_is_asked_by_a_few_and_the_others_get_what_is
     assert_eq!(version(&cache, &primary, 9).await, 1);
     primary.write(9, 2);
     assert_eq!(version(&cache, &primary, 9).await, 2, "nothing old is served while the database can be asked");
+    let (asked, blocks) = (Arc::clone(&primary), CacheKey::Blocks(Id::from_raw(9)));
+    cache.read(&blocks, move || asked.load(9)).await.unwrap();
     let before = primary.loads();
     let held = primary.hold().await;
     let four: Vec<_> = (1..=4)
@@ -141,7 +186,6 @@ async fn without_redis_the_database_is_asked_by_a_few_and_the_others_get_what_is
     let told = cache.read(&key(5), move || asked.load(5)).await;
     assert_eq!(told.unwrap_err().code, Code::Busy);
     let asked = Arc::clone(&primary);
-    let blocks = CacheKey::Blocks(Id::from_raw(9));
     let told = cache.read(&blocks, move || asked.load(9)).await;
     assert_eq!(told.unwrap_err().code, Code::Busy, "old blocks are worse than none");
     drop(held);

@@ -67,6 +67,31 @@ async fn a_hit_asks_no_database_and_a_command_shows_at_once() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_shows_at_once_however_many_read_meanwhile() {
+    cached_world(|world, _redis| async move {
+        let mina = world.person("mina").await;
+        let party = mina.opens(draft(&json!({}))).await;
+        let path = format!("/v1/parties/{party}");
+        let mut readers = tokio::task::JoinSet::new();
+        for number in 0..6 {
+            let (reader, path) = (world.person(&format!("reader-{number}")).await, path.clone());
+            readers.spawn(async move {
+                loop {
+                    reader.get(&path).await.expect(200);
+                }
+            });
+        }
+        for number in 0..60 {
+            let title = format!("이름 {number}");
+            mina.patch(&path, json!({ "title": title })).await.expect(200);
+            assert_eq!(mina.get(&path).await.expect(200)["title"], title);
+        }
+        readers.shutdown().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn payments_and_refunds_show_at_once() {
     cached_world(|world, _redis| async move {

@@ -20,6 +20,8 @@ mod shape;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
+mod wire;
+#[cfg(test)]
 mod world;
 
 #[cfg(test)]
