@@ -142,8 +142,12 @@ async fn a_connection_that_has_broken_keeps_nothing_from_being_forgotten() {
 }
 
 /// As actix's threads do, before the jobs are over.
-#[tokio::test]
+#[tokio::test(flavor = "current_thread")]
 async fn the_thread_that_connected_anew_may_end() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let page = recorder.handle();
+    // This thread's reads alone are counted.
+    let _here = metrics::set_default_local_recorder(&recorder);
     let redis = Redis::start().await;
     let wire = Wire::to(&redis.url()).await;
     let cache = process(Some(&wire.url)).await;
@@ -159,6 +163,7 @@ async fn the_thread_that_connected_anew_may_end() {
     let before = primary.loads();
     assert_eq!(version(&cache, &primary, 1).await, 1);
     assert_eq!(primary.loads(), before);
+    assert!(page.render().contains("nbbang_cache_reads_total{kind=\"party\",how=\"hit\"} 1"), "{}", page.render());
 }
 
 #[tokio::test]
