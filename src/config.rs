@@ -14,6 +14,7 @@ use crate::config::read::{
     Reader, address, database_url, each, file, filter, kakao_key, mode, number, optional, party_urls, provider,
     redis_url, settlement, some, text, toss_key, words,
 };
+use crate::domain::purchase::Environment;
 use crate::domain::terms::Settlement;
 use crate::storage::databases::{Database, Databases, MAIN};
 
@@ -21,12 +22,6 @@ use crate::storage::databases::{Database, Databases, MAIN};
 pub enum Mode {
     Dev,
     Prod,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AppStoreEnvironment {
-    Production,
-    Sandbox,
 }
 
 /// `field: type = name, what applies when it is not set, how it is read`.
@@ -102,9 +97,10 @@ settings! {
     AppStore {
         /// None: the built-in Apple Root CA - G3.
         root_certs: Vec<PathBuf> = "NBBANG_APP_STORE_ROOT_CERTS", Nothing, each(file);
+        /// None: nothing is sold.
         bundle_id: Option<String> = "NBBANG_APP_STORE_BUNDLE_ID", Nothing, optional(text);
         app_apple_id: Option<i64> = "NBBANG_APP_STORE_APP_APPLE_ID", Nothing, optional(number);
-        environments: Vec<AppStoreEnvironment> = "NBBANG_APP_STORE_ENVIRONMENTS", Means("production,sandbox"), words;
+        environments: Vec<Environment> = "NBBANG_APP_STORE_ENVIRONMENTS", Means("production,sandbox"), words;
         api_base_url: Option<String> = "NBBANG_APP_STORE_API_BASE_URL", Nothing, optional(provider);
         api_key_id: Option<String> = "NBBANG_APP_STORE_API_KEY_ID", Nothing, optional(text);
         api_issuer_id: Option<String> = "NBBANG_APP_STORE_API_ISSUER_ID", Nothing, optional(text);
@@ -139,6 +135,8 @@ pub struct Config {
     pub apple_login: AppleLogin,
     pub kakao_login: KakaoLogin,
     pub app_store: AppStore,
+    /// No setting: in dev mode, and tests say otherwise. Else purchases in the sandbox count for testers alone.
+    pub sandbox_for_all: bool,
     /// No setting: tests shorten it.
     pub patience: Patience,
     /// What looks like a mistake and stops nothing.
@@ -180,8 +178,10 @@ impl Config {
         let apple_login = AppleLogin::read(reader);
         let kakao_login = KakaoLogin::read(reader);
         let app_store = AppStore::read(reader);
+        let process = process?;
         Some(Self {
-            process: process?,
+            sandbox_for_all: process.mode == Mode::Dev,
+            process,
             storage: storage?,
             keys: keys?,
             toss: toss?,
@@ -214,6 +214,15 @@ impl Config {
         if kakao_login.base_url.is_some() == kakao_login.audiences.is_empty() {
             reader.mistake(
                 "NBBANG_KAKAO_LOGIN_BASE_URL and NBBANG_KAKAO_LOGIN_AUDIENCES belong together: set both or neither.",
+            );
+        }
+        if app_store.bundle_id.is_some()
+            && app_store.app_apple_id.is_none()
+            && app_store.environments.contains(&Environment::Production)
+        {
+            reader.mistake(
+                "NBBANG_APP_STORE_BUNDLE_ID needs NBBANG_APP_STORE_APP_APPLE_ID beside it, unless sandbox is all of \
+                 NBBANG_APP_STORE_ENVIRONMENTS: the number under General, App Information, Apple ID in App Store Connect.",
             );
         }
         let api = [

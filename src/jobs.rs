@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::news::Bell;
-use crate::app::{App, areas, auth, books, hints, hosting, parties, payments, refunds, relay};
+use crate::app::{App, areas, auth, books, boosts, hints, hosting, parties, payments, refunds, relay};
 use crate::domain::error::Result;
 use crate::storage::databases::Database;
 use crate::storage::{idempotency, parties as stored, patiently, using};
@@ -21,6 +21,7 @@ const AREAS: i64 = 20;
 const SECOND: Duration = Duration::from_secs(1);
 /// How long news gathers before it is passed on.
 const GATHER: Duration = Duration::from_millis(20);
+const TEN_SECONDS: Duration = Duration::from_secs(10);
 const TEN_MINUTES: Duration = Duration::from_mins(10);
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -37,6 +38,7 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     jobs.spawn(job("hints", SECOND, Some(money)).repeat(|app| async move { hints::follow_all(&app, BATCH).await }));
     jobs.spawn(job("books", TEN_MINUTES, None).repeat(|app| async move { books::compare_due(&app).await }));
     jobs.spawn(job("areas", SECOND, None).repeat(|app| async move { areas::name_all(&app, AREAS).await }));
+    jobs.spawn(job("boosts", TEN_SECONDS, None).repeat(|app| async move { boosts::finish(&app, BATCH).await }));
     jobs.spawn(job("tidy", HOUR, None).repeat(tidy));
     while jobs.join_next().await.is_some() {}
 }
@@ -49,6 +51,7 @@ pub async fn settle(app: &Arc<App>) -> Result<()> {
             + payments::recover(app, BATCH).await?
             + refunds::send_due(app, BATCH).await?
             + areas::name_all(app, AREAS).await?
+            + boosts::finish(app, BATCH).await?
             + relay::relay(app, BATCH).await?;
         if done == 0 {
             return Ok(());
@@ -124,6 +127,7 @@ pub async fn tidy(app: Arc<App>) -> Result<usize> {
     }
     let main = app.databases.main();
     while using(&main, async |main| idempotency::forget_creations(main, promised).await).await? {}
+    while using(&main, async |main| idempotency::forget_in_main(main, promised).await).await? {}
     patiently(auth::forget_expired(&app)).await?;
     patiently(hosting::tidy(&app, now)).await?;
     Ok(0)

@@ -63,6 +63,9 @@ enum Command {
     /// Parties that nobody else can end
     #[command(subcommand)]
     Parties(Parties),
+    /// For whom purchases in the App Store's sandbox count
+    #[command(subcommand)]
+    Testers(Testers),
 }
 
 #[derive(Subcommand)]
@@ -141,6 +144,18 @@ enum Parties {
     Complete { party: String },
 }
 
+#[derive(Subcommand)]
+enum Testers {
+    /// App Review's account, or somebody's who tries things out
+    Add {
+        user: String,
+    },
+    Remove {
+        user: String,
+    },
+    List,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     #[cfg(feature = "stop-points")]
@@ -173,5 +188,8 @@ async fn main() -> ExitCode {
         Command::Transfers(Transfers::Unpaid { order }) => ops::transfers_unpaid(order).await,
         Command::Parties(Parties::Cancel { party }) => ops::parties_cancel(party).await,
         Command::Parties(Parties::Complete { party }) => ops::parties_complete(party).await,
+        Command::Testers(Testers::Add { user }) => ops::testers_add(user).await,
+        Command::Testers(Testers::Remove { user }) => ops::testers_remove(user).await,
+        Command::Testers(Testers::List) => ops::testers_list().await,
     }
 }

@@ -3,11 +3,14 @@
 pub mod books;
 mod money;
 mod seed;
+mod testers;
 
 pub use money::{
     Decision, disputes_decide, disputes_list, parties_cancel, parties_complete, payouts_list, payouts_paid,
     reviews_list, reviews_retry, transfers_unpaid,
 };
+
+pub use testers::{testers_add, testers_list, testers_remove};
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,7 +18,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::app::App;
+use crate::app::{App, store};
 use crate::config::{Config, keys};
 use crate::storage::cache;
 use crate::storage::databases::{Database, Databases};
@@ -153,6 +156,11 @@ pub async fn doctor() -> ExitCode {
     match keys::load(&config) {
         Ok(keys) => check("keys", Ok(format!("{} to sign, {} to encrypt", keys.jwt.len(), keys.data.len()))),
         Err(mistakes) => mistakes.into_iter().for_each(|mistake| check("keys", Err(mistake))),
+    }
+    match store::examine(&config) {
+        Ok(Some(fine)) => check("App Store", Ok(fine)),
+        Ok(None) => print(&["note  App Store: NBBANG_APP_STORE_BUNDLE_ID is not set: nothing is sold"]),
+        Err(why) => check("App Store", Err(why)),
     }
     match config.storage.databases() {
         Ok(databases) => {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::Duration;
 
+use crate::app::users::{Me, with_plus};
 use crate::app::{App, clock, keys, random_bytes};
 use crate::config;
 use crate::domain::Time;
@@ -40,6 +41,8 @@ pub struct SignedIn {
     pub refresh_token: String,
     pub expires_in: Duration,
     pub user: User,
+    /// As in `users::Me`.
+    pub plus_until: Option<Time>,
 }
 
 /// Signs in the made-up user of that name; makes one on first use.
@@ -194,11 +197,14 @@ async fn signed_in(
     token: &RefreshToken,
     now: Time,
 ) -> Result<SignedIn> {
+    let user = users::find(conn, user_id).await?.ok_or(Code::RefreshTokenInvalid)?;
+    let Me { user, plus_until } = with_plus(app, conn, user).await?;
     Ok(SignedIn {
         access_token: app.keys.sign(user_id, session, now)?,
         refresh_token: token.text(),
         expires_in: keys::LIFETIME,
-        user: users::find(conn, user_id).await?.ok_or(Code::RefreshTokenInvalid)?,
+        user,
+        plus_until,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::geo::{Point, Tile};
 use crate::domain::id::Id;
-use crate::domain::listing::{Listing, People};
+use crate::domain::listing::{Listing, People, Spot};
 use crate::domain::party::{Party, State};
 use crate::domain::terms::Category;
 use crate::domain::user::{Blocks, User};
@@ -42,7 +42,7 @@ pub struct Seen {
 pub async fn seen(app: &Arc<App>, id: Id<Party>, finished: Finished<Listing>) -> Result<Option<Seen>> {
     let loading = Arc::clone(app);
     let load = move || async move {
-        let found = parties::listing(&loading.databases, id).await?;
+        let found = parties::listing(&loading.databases, id, loading.clock.now()).await?;
         found.map(|(listing, people)| with_people(listing, &people, finished)).transpose()
     };
     let key = CacheKey::Party(id);
@@ -52,7 +52,7 @@ pub async fn seen(app: &Arc<App>, id: Id<Party>, finished: Finished<Listing>) ->
     }
     // Nothing that we wrote: the truth instead.
     app.cache.forget(&[key]).await;
-    let Some((listing, people)) = parties::listing(&app.databases, id).await? else { return Ok(None) };
+    let Some((listing, people)) = parties::listing(&app.databases, id, app.clock.now()).await? else { return Ok(None) };
     let Loaded { version, body } = with_people(listing, &people, finished)?;
     Ok(Seen::of(Entry { version, body: body.into(), stale: false }))
 }
@@ -60,13 +60,12 @@ pub async fn seen(app: &Arc<App>, id: Id<Party>, finished: Finished<Listing>) ->
 /// Until when it is open, what its store sells, how many people, the host, the members; then the view.
 fn with_people(listing: Listing, people: &People, finished: Finished<Listing>) -> Result<Loaded> {
     let version = listing.version;
-    let open_until =
-        if listing.state == State::Open { listing.deadline_at.unix_timestamp_nanos() / 1_000_000 } else { 0 };
+    let open_until = if listing.state == State::Open { unix_ms(listing.deadline_at) } else { 0 };
     let category = Category::ALL.iter().position(|category| *category == listing.store.category).unwrap_or_default();
     let view = finished(listing)?;
     let count = u16::try_from(people.members.len()).map_err(|error| Error::internal(Code::Internal, error))?;
     let mut body = Vec::with_capacity(11 + 8 * (people.members.len() + 1) + view.len());
-    body.put_i64_le(i64::try_from(open_until).unwrap_or_default());
+    body.put_i64_le(open_until);
     body.put_u8(u8::try_from(category).unwrap_or_default());
     body.put_u16_le(count);
     body.put_i64_le(people.host.raw());
@@ -78,10 +77,7 @@ fn with_people(listing: Listing, people: &People, finished: Finished<Listing>) -
 impl Seen {
     fn of(entry: Entry) -> Option<Self> {
         let mut body = entry.body;
-        let open_until = match body.try_get_i64_le().ok()? {
-            0 => None,
-            ms => Some(Time::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()?),
-        };
+        let open_until = of_unix_ms(body.try_get_i64_le().ok()?)?;
         let category = *Category::ALL.get(usize::from(body.try_get_u8().ok()?))?;
         let count = body.try_get_u16_le().ok()?;
         let host = Id::from_raw(body.try_get_i64_le().ok()?);
@@ -90,8 +86,8 @@ impl Seen {
     }
 }
 
-/// Which parties are open in a tile, each with its area's centre.
-pub async fn tile(app: &Arc<App>, tile: Tile) -> Result<Vec<(Id<Party>, Point)>> {
+/// Which parties are open in a tile.
+pub async fn tile(app: &Arc<App>, tile: Tile) -> Result<Vec<Spot>> {
     let loading = Arc::clone(app);
     let load = move || async move { stored_tile(&loading, tile).await.map(|open| Some(tiled(&open))) };
     let entry = app.cache.read(&CacheKey::Tile(tile), load).await?;
@@ -101,7 +97,7 @@ pub async fn tile(app: &Arc<App>, tile: Tile) -> Result<Vec<(Id<Party>, Point)>>
     }
 }
 
-async fn stored_tile(app: &App, tile: Tile) -> Result<Vec<(Id<Party>, Point)>> {
+async fn stored_tile(app: &App, tile: Tile) -> Result<Vec<Spot>> {
     let now = app.clock.now();
     let homes = app.databases.homes(&tile.shards())?;
     let answers = try_join_all(homes.iter().map(|database| async move {
@@ -111,27 +107,41 @@ async fn stored_tile(app: &App, tile: Tile) -> Result<Vec<(Id<Party>, Point)>> {
     }));
     let mut open: Vec<_> = answers.await?.into_iter().flatten().collect();
     // The same list in the same order is the same bytes.
-    open.sort_unstable_by_key(|(id, _)| *id);
+    open.sort_unstable_by_key(|spot| spot.id);
     Ok(open)
 }
 
-fn tiled(open: &[(Id<Party>, Point)]) -> Loaded {
-    let mut body = Vec::with_capacity(24 * open.len());
-    for (id, area) in open {
+/// Bytes of a spot: id, area's centre, since when it is boosted.
+const SPOT: usize = 32;
+
+fn tiled(open: &[Spot]) -> Loaded {
+    let mut body = Vec::with_capacity(SPOT * open.len());
+    for Spot { id, area, boosted_at } in open {
         body.put_i64_le(id.raw());
         body.put_f64_le(area.lat);
         body.put_f64_le(area.lng);
+        body.put_i64_le(boosted_at.map_or(0, unix_ms));
     }
     Loaded { version: 0, body }
 }
 
-fn untiled(mut body: Bytes) -> Option<Vec<(Id<Party>, Point)>> {
-    let count = body.remaining() / 24;
+fn untiled(mut body: Bytes) -> Option<Vec<Spot>> {
+    let count = body.remaining() / SPOT;
     let next = || {
         let id = Id::from_raw(body.try_get_i64_le().ok()?);
-        Some((id, Point::new(body.try_get_f64_le().ok()?, body.try_get_f64_le().ok()?)?))
+        let area = Point::new(body.try_get_f64_le().ok()?, body.try_get_f64_le().ok()?)?;
+        Some(Spot { id, area, boosted_at: of_unix_ms(body.try_get_i64_le().ok()?)? })
     };
     std::iter::repeat_with(next).take(count).collect()
+}
+
+fn unix_ms(time: Time) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
+}
+
+/// No time for 0; none at all if it is no time.
+fn of_unix_ms(ms: i64) -> Option<Option<Time>> {
+    if ms == 0 { Some(None) } else { Time::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok().map(Some) }
 }
 
 fn ids<T>(from: &mut Bytes, count: usize) -> Option<Vec<Id<T>>> {
@@ -229,11 +239,11 @@ mod tests {
 
     #[test]
     fn tiles_are_read_as_they_were_written() {
-        let open =
-            vec![(Id::from_raw(7), Point { lat: 37.5, lng: 127.0 }), (Id::from_raw(8), Point { lat: -1.0, lng: 0.0 })];
+        let spot = |id, lat, boosted_at| Spot { id: Id::from_raw(id), area: Point { lat, lng: 127.0 }, boosted_at };
+        let open = vec![spot(7, 37.5, None), spot(8, -1.0, Some(Time::UNIX_EPOCH + time::Duration::SECOND))];
         let body = Bytes::from(tiled(&open).body);
         assert_eq!(untiled(body), Some(open));
         assert_eq!(untiled(Bytes::new()), Some(Vec::new()));
-        assert_eq!(untiled(Bytes::from(vec![255; 24])), None);
+        assert_eq!(untiled(Bytes::from(vec![255; SPOT])), None);
     }
 }

@@ -3,8 +3,10 @@
 pub mod areas;
 pub mod auth;
 pub mod books;
+pub mod boosts;
 pub mod cached;
 pub mod clock;
+pub mod entitlements;
 pub mod hints;
 pub mod hosting;
 pub mod ids;
@@ -15,9 +17,11 @@ pub mod orders;
 pub mod parties;
 pub mod payments;
 pub mod places;
+pub mod purchases;
 pub mod refunds;
 pub mod relay;
 pub mod search;
+pub mod store;
 pub mod users;
 mod vault;
 
@@ -34,6 +38,7 @@ use crate::app::clock::Clock;
 use crate::app::ids::Ids;
 use crate::app::keys::Keys;
 use crate::app::news::News;
+use crate::app::store::Store;
 use crate::app::vault::Vault;
 use crate::config::{self, Config};
 use crate::domain::error::{Code, Error, Result};
@@ -65,6 +70,8 @@ pub struct App {
     /// None: not offered.
     apple_login: Option<AppleLogin>,
     kakao_login: Option<KakaoLogin>,
+    /// None: nothing is sold.
+    store: Option<Store>,
     pub news: News,
     tasks: Tasks,
 }
@@ -91,6 +98,7 @@ impl App {
         let kakao = Arc::new(kakao);
         let apple_login = auth::apple_login(&config.apple_login, files.apple_login.as_ref()).map_err(told)?;
         let kakao_login = auth::kakao_login(&config.kakao_login).map_err(told)?;
+        let store = Store::open(&config)?;
         databases.load_map().await.map_err(told)?;
         let ids = Ids::start(Arc::clone(databases.main_database()), clock::real_ms).await.map_err(told)?;
         let clock = Clock::load(&databases.main()).await.map_err(told)?;
@@ -117,6 +125,7 @@ impl App {
             kakao,
             apple_login,
             kakao_login,
+            store,
             news,
             tasks,
         }))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::{App, Expected, Key, hosting, users};
+use crate::app::{App, Expected, Key, entitlements, hosting, users};
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
 use crate::domain::ledger::Leg;
@@ -11,7 +11,7 @@ use crate::domain::money::Krw;
 use crate::domain::order::{Order, OrderState};
 use crate::domain::party::{CancelReason, Party, Placing, Quote, State, WithMe};
 use crate::domain::payment::Payment;
-use crate::domain::terms::{Draft, Edit, Limits, Settlement, TransferAccount};
+use crate::domain::terms::{Draft, Edit, Settlement, TransferAccount};
 use crate::domain::user::User;
 use crate::domain::{At, Time};
 use crate::stop_point;
@@ -46,7 +46,6 @@ pub async fn open(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>) -> 
 
 async fn open_in_time(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>) -> Result<Opened> {
     let now = app.clock.now();
-    let limits = Limits::BASIC;
     let point = crate::domain::geo::Point { lat: draft.pickup.lat, lng: draft.pickup.lng };
     let mut main = Tx::begin(&app.databases.main()).await?;
     // What was made already is answered even if it could not be made again.
@@ -56,6 +55,7 @@ async fn open_in_time(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>)
         return Ok(opened);
     }
     app.config.settlement_is_on(draft.settlement)?;
+    let limits = entitlements::limits(app, &mut main, host_id, now).await?;
     let offer = draft.check(limits, now)?;
     let host = stored_users::find(&mut main, host_id).await?.ok_or(Code::Unauthenticated)?;
     if host.trust < HOSTING_TRUST {
@@ -98,10 +98,10 @@ async fn answered(app: &App, id: Id<Party>, host: Id<User>, key: &Key<'_>) -> Re
 }
 
 /// The public view, and who is in the party.
-pub(super) async fn listing(databases: &Databases, id: Id<Party>) -> Result<Option<(Listing, People)>> {
+pub(super) async fn listing(databases: &Databases, id: Id<Party>, now: Time) -> Result<Option<(Listing, People)>> {
     let find = |_| async move {
         let mut lane = databases.lane(id.shard()).await?;
-        let found = patiently(listings::find(&mut lane, id)).await;
+        let found = patiently(listings::find(&mut lane, id, now)).await;
         lane.done(found)
     };
     databases.look(id.shard(), find).await
@@ -126,10 +126,10 @@ fn member_only(party: Party, viewer: Id<User>) -> Result<Party> {
 }
 
 /// Who is no member, and keeps apart from one, is not even told that the party exists.
-async fn discreet<T>(app: &App, id: Id<Party>, viewer: Id<User>, answer: Result<T>) -> Result<T> {
+pub(super) async fn discreet<T>(app: &App, id: Id<Party>, viewer: Id<User>, answer: Result<T>) -> Result<T> {
     if answer.as_ref().is_err_and(|error| matches!(error.code, Code::NotAMember | Code::NotTheHost)) {
         let apart = users::apart_from(app, viewer).await?;
-        let (_, people) = listing(&app.databases, id).await?.ok_or(Code::NotFound)?;
+        let (_, people) = listing(&app.databases, id, app.clock.now()).await?.ok_or(Code::NotFound)?;
         if !people.shows_to(viewer, &apart) {
             return Err(Code::NotFound.into());
         }
@@ -137,7 +137,7 @@ async fn discreet<T>(app: &App, id: Id<Party>, viewer: Id<User>, answer: Result<
     answer
 }
 
-fn room(app: &App, party: Party, viewer: Id<User>) -> Result<Room> {
+pub(super) fn room(app: &App, party: Party, viewer: Id<User>) -> Result<Room> {
     let confirmed = |state| matches!(state, OrderState::Confirmed | OrderState::PickedUp | OrderState::NoShow);
     let may_see = viewer == party.host_id || party.order_of(viewer).is_some_and(|order| confirmed(order.state));
     let sealed = party.sealed_account.as_deref().filter(|_| may_see);

@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 
 use crate::app::App;
 use crate::app::cached::{self, Finished, Seen};
+use crate::domain::Time;
 use crate::domain::error::Result;
 use crate::domain::geo::{DistanceBand, Point};
 use crate::domain::id::Id;
@@ -15,17 +16,25 @@ use crate::domain::order::Order;
 use crate::domain::party::{Party, State};
 use crate::domain::terms::Category;
 use crate::domain::user::User;
-use crate::storage::listings::{self, Search};
+use crate::storage::listings::{self, Near, Search};
 use crate::storage::{my_parties, patiently, using};
 
-/// Around which point, how far, and what. `after` is the place of the last one that is known, in metres.
+/// Around which point, how far, and what.
 #[derive(Clone, Copy, Debug)]
 pub struct Nearby {
     pub centre: Point,
     pub radius_m: u32,
     pub category: Option<Category>,
-    pub after: Option<Place>,
+    pub after: Option<After>,
     pub limit: usize,
+}
+
+/// Where a page ended, and when the first one was made: which parties are boosted is as it was then, so that none comes
+/// twice or never because a boost begins or ends between two pages.
+#[derive(Clone, Copy, Debug)]
+pub struct After {
+    pub place: Place,
+    pub as_of: Time,
 }
 
 /// Some of a list, and where the rest begins.
@@ -37,14 +46,14 @@ pub struct Page<T, C> {
 /// A party that was found, as it goes out but for how far it is.
 pub type Found = (Bytes, Option<DistanceBand>);
 
-/// Open parties whose area's centre is within the radius, nearest first: from the cache while that answers, else from the
-/// databases.
+/// Open parties whose area's centre is within the radius, boosted ones first, then nearest: from the cache while that answers,
+/// else from the databases.
 pub async fn nearby(
     app: &Arc<App>,
     viewer: Id<User>,
     nearby: Nearby,
     finished: Finished<Listing>,
-) -> Result<Page<Found, Place>> {
+) -> Result<Page<Found, After>> {
     let apart = cached::blocks(app, viewer).await?.apart();
     if app.cache.is_up() {
         from_tiles(app, &nearby, &apart, finished).await
@@ -62,14 +71,15 @@ async fn from_tiles(
     nearby: &Nearby,
     apart: &[Id<User>],
     finished: Finished<Listing>,
-) -> Result<Page<Found, Place>> {
+) -> Result<Page<Found, After>> {
+    let now = app.clock.now();
+    let as_of = nearby.after.map_or(now, |after| after.as_of);
     let tiles = nearby.centre.tiles_within(nearby.radius_m);
     let open = try_join_all(tiles.into_iter().map(|tile| cached::tile(app, tile))).await?;
-    let placed = open.into_iter().flatten().map(|(id, area)| Place { distance: nearby.centre.distance_m(area), id });
+    let placed = open.into_iter().flatten().map(|spot| spot.place(nearby.centre, as_of));
     let mut places: Vec<Place> = placed.filter(|place| nearby.wants(place)).collect();
     places.sort_unstable_by(Place::compare);
     places.dedup_by_key(|place| place.id);
-    let now = app.clock.now();
     let shown = |seen: &Seen| {
         let open = seen.open_until.is_some_and(|until| until > now);
         let wanted = nearby.category.is_none_or(|category| category == seen.category);
@@ -84,28 +94,30 @@ async fn from_tiles(
         found.extend(seen);
         rest = later;
     }
-    Ok(page(found, nearby.limit))
+    Ok(page(found, nearby.limit, as_of))
 }
 
 /// Each database that can hold one is asked once a round, all at the same time; they answer in the order of the index's plane,
-/// which is a little out of scale, so a party counts as soon as nothing that is still unseen can be nearer. When too few count,
-/// more are asked for.
+/// which is a little out of scale, so a party counts as soon as nothing that is still unseen can come before it. When too few
+/// count, more are asked for.
 async fn from_databases(
     app: &App,
     nearby: &Nearby,
     apart: &[Id<User>],
-) -> Result<Page<(Listing, Option<DistanceBand>), Place>> {
+) -> Result<Page<(Listing, Option<DistanceBand>), After>> {
     let homes = app.databases.homes(&nearby.centre.shards_within(nearby.radius_m))?;
     let scale = nearby.centre.plane_scale(nearby.radius_m);
-    let mut search = Search {
-        centre: nearby.centre,
-        radius_m: nearby.radius_m,
-        category: nearby.category,
-        apart,
-        now: app.clock.now(),
-        from: nearby.after.map_or(0.0, |place| scale.nearest(place.distance)),
-        limit: i64::try_from(nearby.limit).unwrap_or(i64::MAX).saturating_add(10),
+    let now = app.clock.now();
+    let as_of = nearby.after.map_or(now, |after| after.as_of);
+    let from = |after: After| scale.nearest(after.place.distance);
+    let (boosted_from, from) = match nearby.after {
+        None => (Some(0.0), 0.0),
+        Some(after) if after.place.is_boosted => (Some(from(after)), 0.0),
+        Some(after) => (None, from(after)),
     };
+    let limit = i64::try_from(nearby.limit).unwrap_or(i64::MAX).saturating_add(10);
+    let Nearby { centre, radius_m, category, .. } = *nearby;
+    let mut search = Search { centre, radius_m, category, apart, now, as_of, boosted_from, from, limit };
     loop {
         let search_now = &search;
         let answers = try_join_all(homes.iter().map(|database| async move {
@@ -114,38 +126,49 @@ async fn from_databases(
             lane.done(nearest)
         }))
         .await?;
-        // What a database did not send is no nearer than the last that it did.
-        let cut = answers.iter().filter(|rows| i64::try_from(rows.len()).is_ok_and(|rows| rows >= search.limit));
-        let unseen =
-            cut.filter_map(|rows| rows.last()).map(|(on_plane, _)| scale.least_m(*on_plane)).min_by(f64::total_cmp);
-        let found = answers.into_iter().flatten().map(|(_, listing)| (measured(nearby.centre, &listing), listing));
+        let unseen = |boosted| unseen(&answers, boosted, search.limit).map(|on_plane| scale.least_m(on_plane));
+        let (unseen_boosted, unseen_others) = (unseen(true), unseen(false));
+        let found = answers.into_iter().flatten().map(|near| (measured(centre, &near.listing), near.listing));
         let mut found: Vec<_> = found.filter(|(place, _)| nearby.wants(place)).collect();
         found.sort_by(|(a, _), (b, _)| a.compare(b));
         // A party that moved between two databases meanwhile is in both answers.
         found.dedup_by_key(|(place, _)| place.id);
-        let sure = found.partition_point(|(place, _)| unseen.is_none_or(|unseen| place.distance < unseen));
-        if unseen.is_none() || sure > nearby.limit {
-            return Ok(page(found, nearby.limit));
+        let sure = found.partition_point(|(place, _)| match (place.is_boosted, unseen_boosted) {
+            (true, Some(unseen)) => place.distance < unseen,
+            (true, None) => true,
+            (false, Some(_)) => false,
+            (false, None) => unseen_others.is_none_or(|unseen| place.distance < unseen),
+        });
+        let all = unseen_boosted.is_none() && unseen_others.is_none();
+        if all || sure > nearby.limit {
+            return Ok(page(found, nearby.limit, as_of));
         }
         search.limit = search.limit.saturating_mul(2);
     }
 }
 
+/// How far on the plane the nearest may be that a database did not send: no nearer than the last that it did.
+fn unseen(answers: &[Vec<Near>], boosted: bool, limit: i64) -> Option<f64> {
+    let of_kind = answers.iter().map(|rows| rows.iter().filter(move |near| near.listing.is_boosted == boosted));
+    let cut = of_kind.filter(|rows| i64::try_from(rows.clone().count()).is_ok_and(|count| count >= limit));
+    cut.filter_map(|mut rows| rows.next_back().map(|near| near.on_plane)).min_by(f64::total_cmp)
+}
+
 impl Nearby {
     fn wants(&self, place: &Place) -> bool {
-        let is_new = self.after.is_none_or(|after| place.compare(&after).is_gt());
+        let is_new = self.after.is_none_or(|after| place.compare(&after.place).is_gt());
         is_new && place.distance <= f64::from(self.radius_m)
     }
 }
 
 fn measured(centre: Point, listing: &Listing) -> Place {
-    Place { distance: centre.distance_m(listing.area), id: listing.id }
+    Place { is_boosted: listing.is_boosted, distance: centre.distance_m(listing.area), id: listing.id }
 }
 
-fn page<T>(mut found: Vec<(Place, T)>, limit: usize) -> Page<(T, Option<DistanceBand>), Place> {
+fn page<T>(mut found: Vec<(Place, T)>, limit: usize, as_of: Time) -> Page<(T, Option<DistanceBand>), After> {
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|(place, _)| *place);
+    let next = found.last().filter(|_| more).map(|(place, _)| After { place: *place, as_of });
     let items = found.into_iter().map(|(place, party)| (party, DistanceBand::of(place.distance)));
     Page { items: items.collect(), next }
 }

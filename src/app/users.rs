@@ -2,27 +2,42 @@
 
 use sqlx::PgConnection;
 
-use crate::app::App;
+use crate::app::{App, entitlements};
+use crate::domain::Time;
 use crate::domain::error::{Code, Error, FieldFault, Result};
 use crate::domain::id::Id;
 use crate::domain::user::{self, Language, User};
 use crate::storage::cache::CacheKey;
-use crate::storage::{bounded, users};
+use crate::storage::{bounded, patiently, users};
+
+/// What a user sees of himself.
+pub struct Me {
+    pub user: User,
+    /// Until when he has Plus, if he has.
+    pub plus_until: Option<Time>,
+}
 
 /// The caller's own profile. A token can outlive its user.
-pub async fn me(app: &App, user: Id<User>) -> Result<User> {
+pub async fn me(app: &App, user: Id<User>) -> Result<Me> {
     let mut conn = bounded(app.databases.main().acquire()).await?;
-    users::find(&mut conn, user).await?.ok_or_else(|| Code::Unauthenticated.into())
+    let user = users::find(&mut conn, user).await?.ok_or(Code::Unauthenticated)?;
+    with_plus(app, &mut conn, user).await
+}
+
+pub(super) async fn with_plus(app: &App, conn: &mut PgConnection, user: User) -> Result<Me> {
+    let plus_until = patiently(entitlements::plus_until(app, conn, user.id, app.clock.now())).await?;
+    Ok(Me { user, plus_until })
 }
 
 /// Changes what is given.
-pub async fn change_me(app: &App, user: Id<User>, nickname: Option<&str>, language: Option<Language>) -> Result<User> {
+pub async fn change_me(app: &App, user: Id<User>, nickname: Option<&str>, language: Option<Language>) -> Result<Me> {
     let nickname = nickname.map(user::nickname).transpose().map_err(|fault| Error::field("/nickname", fault))?;
     let mut conn = bounded(app.databases.main().acquire()).await?;
-    let changed = users::change(&mut conn, user, nickname.as_deref(), language).await?;
+    let changed = users::change(&mut conn, user, nickname.as_deref(), language).await?.ok_or(Code::Unauthenticated)?;
+    let me = with_plus(app, &mut conn, changed).await;
     drop(conn);
     forget(app, vec![CacheKey::Profile(user)]).await;
-    changed.ok_or_else(|| Code::Unauthenticated.into())
+    me
 }
 
 /// Keeps `other` away from `user`, and `user` from `other`.

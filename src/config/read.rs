@@ -7,7 +7,8 @@ use std::str::FromStr;
 use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::config::{AppStoreEnvironment, Mode};
+use crate::config::Mode;
+use crate::domain::purchase::Environment;
 use crate::domain::terms::Settlement;
 use crate::storage::databases::MAIN;
 
@@ -216,11 +217,10 @@ pub fn settlement(text: &str, _: Mode) -> Read<Settlement> {
         .ok_or_else(|| format!("must be prepaid, transfer or both, separated by a comma, and is {text}"))
 }
 
-pub fn words(text: &str, _: Mode) -> Read<Vec<AppStoreEnvironment>> {
-    let word = |part: &str| match part {
-        "production" => Ok(AppStoreEnvironment::Production),
-        "sandbox" => Ok(AppStoreEnvironment::Sandbox),
-        _ => Err(format!("must be production, sandbox or both, separated by commas, and has {part}")),
+pub fn words(text: &str, _: Mode) -> Read<Vec<Environment>> {
+    let word = |part: &str| {
+        let told = || format!("must be production, sandbox or both, separated by commas, and has {part}");
+        Environment::from_word(part).ok_or_else(told)
     };
     parts(text).map(word).collect()
 }

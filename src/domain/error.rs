@@ -165,6 +165,7 @@ words! {
         NotTheHost => "not_the_host",
         NotTheOwner => "not_the_owner",
         NotAMember => "not_a_member",
+        NotATester => "not_a_tester",
         NotFound => "not_found",
         // What is asked.
         Invalid => "invalid",
@@ -173,6 +174,7 @@ words! {
         AmountMismatch => "amount_mismatch",
         AmountTooSmall => "amount_too_small",
         ReceiptImplausible => "receipt_implausible",
+        PurchaseInvalid => "purchase_invalid",
         SettlementUnavailable => "settlement_unavailable",
         PreconditionFailed => "precondition_failed",
         // The state of things.
@@ -194,6 +196,8 @@ words! {
         PaymentExpired => "payment_expired",
         DisputeClosed => "dispute_closed",
         PayoutFrozen => "payout_frozen",
+        PurchaseTaken => "purchase_taken",
+        NoBoosts => "no_boosts",
         // Money.
         PaymentDeclined => "payment_declined",
         PaymentUnavailable => "payment_unavailable",

@@ -52,5 +52,7 @@ crate::words! {
         DisputeDecided => "dispute_decided",
         PayoutPaid => "payout_paid",
         AccountErased => "account_erased",
+        Boosted => "boosted",
+        BoostEnded => "boost_ended",
     }
 }

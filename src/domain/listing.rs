@@ -7,7 +7,7 @@ use crate::domain::geo::Point;
 use crate::domain::id::Id;
 use crate::domain::money::Krw;
 use crate::domain::order::{Order, OrderState};
-use crate::domain::party::{Party, State};
+use crate::domain::party::{BOOST, Party, State};
 use crate::domain::split::Split;
 use crate::domain::terms::{Settlement, Store};
 use crate::domain::user::User;
@@ -36,6 +36,8 @@ pub struct Listing {
     pub deadline_at: Time,
     pub settlement: Settlement,
     pub split: Split,
+    /// Lifted to the top of the search.
+    pub is_boosted: bool,
     pub created_at: Time,
 }
 
@@ -58,16 +60,34 @@ impl People {
     }
 }
 
-/// A party's place in the order of a search: distance in metres, then id.
+/// An open party, as far as a search has to know to put it in its place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spot {
+    pub id: Id<Party>,
+    pub area: Point,
+    pub boosted_at: Option<Time>,
+}
+
+impl Spot {
+    /// Where it stands around a point, with the boosts that ran at `as_of`.
+    pub fn place(&self, centre: Point, as_of: Time) -> Place {
+        let is_boosted = self.boosted_at.is_some_and(|at| at <= as_of && at > as_of - BOOST);
+        Place { is_boosted, distance: centre.distance_m(self.area), id: self.id }
+    }
+}
+
+/// A party's place in the order of a search: boosted ones first, then by distance in metres, then by id.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
+    pub is_boosted: bool,
     pub distance: f64,
     pub id: Id<Party>,
 }
 
 impl Place {
     pub fn compare(&self, other: &Self) -> std::cmp::Ordering {
-        self.distance.total_cmp(&other.distance).then(self.id.cmp(&other.id))
+        let boosted_first = other.is_boosted.cmp(&self.is_boosted);
+        boosted_first.then(self.distance.total_cmp(&other.distance)).then(self.id.cmp(&other.id))
     }
 }
 
@@ -96,6 +116,7 @@ impl Party {
             deadline_at: self.terms.deadline_at,
             settlement: self.terms.settlement,
             split: tariff.split,
+            is_boosted: self.boosted_until.is_some(),
             created_at: self.created_at,
         }
     }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::app::auth::{self, SignedIn};
+use crate::app::users;
 use crate::domain::error::{Error, FieldFault, Result};
 use crate::domain::json::present;
 use crate::domain::user::{self, Language};
@@ -41,7 +42,7 @@ impl From<SignedIn> for Session {
             refresh_token: signed_in.refresh_token,
             token_type: "Bearer",
             expires_in: signed_in.expires_in.whole_seconds(),
-            user: signed_in.user.into(),
+            user: users::Me { user: signed_in.user, plus_until: signed_in.plus_until }.into(),
         }
     }
 }

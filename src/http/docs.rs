@@ -34,7 +34,7 @@ fn document(dev: bool) -> Value {
 }
 
 /// Names that say more outside of this program, or that clients' languages have given away: `SwiftUI` has a `State`.
-const NAMES: [(&str, &str); 8] = [
+const NAMES: [(&str, &str); 10] = [
     ("State", "PartyState"),
     ("Role", "PartyRole"),
     ("Draft", "NewParty"),
@@ -43,6 +43,8 @@ const NAMES: [(&str, &str); 8] = [
     ("Account", "LedgerAccount"),
     ("LegView", "LedgerLeg"),
     ("Code", "ProblemCode"),
+    ("Kind", "ProductKind"),
+    ("Environment", "StoreEnvironment"),
 ];
 
 /// Gives schemas the names that clients see; what is a view to us is the thing itself to them.

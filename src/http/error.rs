@@ -155,6 +155,7 @@ pub const fn row(code: Code) -> Row {
         Code::NotTheHost => Row::new(S::FORBIDDEN, "Only the host can do this", "방장만 할 수 있어요.", "Only the host can do this."),
         Code::NotTheOwner => Row::new(S::FORBIDDEN, "Only the order's owner can do this", "주문한 사람만 할 수 있어요.", "Only the order's owner can do this."),
         Code::NotAMember => Row::new(S::FORBIDDEN, "Only members can do this", "파티 멤버만 할 수 있어요.", "Only members of the party can do this."),
+        Code::NotATester => Row::new(S::FORBIDDEN, "A purchase in the sandbox counts for testers alone", "테스트 구매는 테스터만 쓸 수 있어요.", "This purchase was made in the sandbox, which counts for testers alone."),
         Code::NotFound => Row::new(S::NOT_FOUND, "Not found", "찾을 수 없어요.", "Not found."),
 
         Code::Invalid => Row::new(S::UNPROCESSABLE_ENTITY, "Some fields cannot be accepted", "입력한 내용을 확인해 주세요.", "Some of the fields cannot be accepted; see fields."),
@@ -163,6 +164,7 @@ pub const fn row(code: Code) -> Row {
         Code::AmountMismatch => Row::new(S::UNPROCESSABLE_ENTITY, "The amount is not the payment's amount", "결제 금액이 맞지 않아요.", "The amount does not match the payment."),
         Code::AmountTooSmall => Row::new(S::UNPROCESSABLE_ENTITY, "An amount below 200 KRW cannot be paid", "200원 미만은 결제할 수 없어요.", "An amount below 200 won cannot be paid."),
         Code::ReceiptImplausible => Row::new(S::UNPROCESSABLE_ENTITY, "The receipt is below half of the quote", "영수증 금액을 확인해 주세요.", "The receipt's total is implausibly low; check it."),
+        Code::PurchaseInvalid => Row::new(S::UNPROCESSABLE_ENTITY, "The App Store has not signed this for us", "구매를 확인할 수 없어요.", "The purchase cannot be verified."),
         Code::SettlementUnavailable => Row::new(S::UNPROCESSABLE_ENTITY, "This way of settling is switched off", "지금은 이 정산 방식을 쓸 수 없어요.", "This way of settling is not available now."),
         Code::PreconditionFailed => Row::new(S::PRECONDITION_FAILED, "The thing has changed since If-Match", "그 사이에 내용이 바뀌었어요.", "It has changed meanwhile; read it again."),
 
@@ -184,6 +186,8 @@ pub const fn row(code: Code) -> Row {
         Code::PaymentExpired => Row::new(S::CONFLICT, "The time to pay is over", "결제 시간이 지났어요.", "The time to pay is over."),
         Code::DisputeClosed => Row::new(S::CONFLICT, "The time for a dispute is over", "이의 신청 기간이 지났어요.", "The time for a dispute is over."),
         Code::PayoutFrozen => Row::new(S::CONFLICT, "Open disputes freeze the payout", "분쟁이 끝나야 지급할 수 있어요.", "Open disputes freeze the payout."),
+        Code::PurchaseTaken => Row::new(S::CONFLICT, "The purchase is another user's", "다른 계정에서 이미 사용한 구매예요.", "This purchase belongs to another account."),
+        Code::NoBoosts => Row::new(S::CONFLICT, "The user has no boost left", "남은 부스트가 없어요.", "You have no boost left."),
 
         Code::PaymentDeclined => Row::new(S::PAYMENT_REQUIRED, "The payment was declined", "결제가 거절되었어요.", "The payment was declined; see decline_code.").outcome(Outcome::Declined),
         Code::PaymentUnavailable => Row::new(S::SERVICE_UNAVAILABLE, "The payment provider cannot be reached; nothing was charged", "결제사에 연결할 수 없어요. 청구되지 않았어요.", "The payment provider cannot be reached. Nothing was charged.").retry_after(5_000).outcome(Outcome::NotAttempted).logged_at(Level::WARN),

@@ -73,6 +73,19 @@ fn of(operation: &str, shape: &str) -> Option<Value> {
             },
         }),
         "LedgerView" => ledger(),
+        "ProductsPage" => json!({"items": [
+            {"product_id": "plus_monthly", "kind": "subscription", "grants": {"plus": true, "boosts": 0}},
+            {"product_id": "boost_1", "kind": "consumable", "grants": {"plus": false, "boosts": 1}},
+            {"product_id": "boost_5", "kind": "consumable", "grants": {"plus": false, "boosts": 5}},
+        ]}),
+        "EntitlementsView" => json!({
+            "plus": {
+                "active": true, "state": "active", "expires_at": "2027-01-01T10:05:00.000Z", "will_renew": true,
+                "environment": "production",
+            },
+            "boosts": 5,
+        }),
+        "PurchaseBody" => json!({"signed_transaction": "eyJhbGciOiJFUzI1NiIsIng1YyI6WyJNSUlC..."}),
         "PlacesPage" => json!({"items": [{
             "name": "강남역", "category": "지하철역", "address": "서울 강남구 역삼동 858",
             "street_address": "서울 강남구 강남대로 396", "lat": 37.497_9, "lng": 127.027_6, "distance_m": 37,

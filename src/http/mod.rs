@@ -12,6 +12,7 @@ mod orders;
 mod parties;
 mod payments;
 mod places;
+mod purchases;
 mod quotes;
 mod rooms;
 pub mod schema;
@@ -64,6 +65,7 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
     routes.service(parties::place_party);
     routes.service(parties::arrive_party);
     routes.service(parties::cancel_party);
+    routes.service(parties::boost_party);
 
     routes.service(orders::join_party);
     routes.service(orders::get_order);
@@ -79,6 +81,11 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
     routes.service(payments::get_payment);
     routes.service(payments::confirm_payment);
     routes.service(payments::receive_toss_webhook);
+
+    routes.service(purchases::list_products);
+    routes.service(purchases::get_entitlements);
+    routes.service(purchases::buy);
+    routes.service(purchases::receive_app_store_webhook);
 
     routes.service(places::find_places);
     routes.service(places::find_addresses);

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, get, patch, post, put};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::{App, Expected, cached, parties};
+use crate::app::{App, Expected, boosts, cached, parties};
 use crate::domain::error::Result;
 use crate::domain::geo::DistanceBand;
 use crate::domain::listing::Listing;
@@ -118,7 +118,7 @@ impl From<Listing> for PartyView {
             deadline_at: listing.deadline_at.into(),
             settlement: listing.settlement,
             split: listing.split,
-            boosted: false,
+            boosted: listing.is_boosted,
             version: listing.version,
             created_at: listing.created_at.into(),
             distance_band: None,
@@ -323,4 +323,26 @@ pub async fn cancel_party(
     body: Json<CancellationBody>,
 ) -> Result<HttpResponse> {
     Ok(changed(parties::cancel(&app, caller.user_id, id.0, body.0.reason.into(), &expected).await?, caller))
+}
+
+errors!(BoostPartyErrors: CALLER; PreconditionFailed, NotFound, NotTheHost, PartyNotOpen, DeadlinePassed, NoBoosts);
+
+/// Boost a party
+///
+/// By the host of an open party: one boost lifts it to the top of the search for 30 minutes. While it is lifted, repeating this
+/// is 200 and spends nothing.
+#[utoipa::path(
+    tag = "Parties",
+    security(("bearer" = [])),
+    params(("id" = PartyId, Path, description = "The party's id."), IfMatch),
+    responses((status = 200, description = "The room.", body = RoomView), BoostPartyErrors),
+)]
+#[put("/v1/parties/{id}/boost")]
+pub async fn boost_party(
+    app: Data<App>,
+    caller: Caller,
+    id: Path<PartyId>,
+    expected: Expected,
+) -> Result<HttpResponse> {
+    Ok(changed(boosts::boost(&app, caller.user_id, id.0, &expected).await?, caller))
 }

@@ -222,6 +222,7 @@ fn problem_response(codes: &[Code]) -> Response {
         (name = "Parties", description = "From the first order to the last won."),
         (name = "Orders", description = "A member's seat and what it costs."),
         (name = "Payments", description = "Paying for a seat, through Toss Payments."),
+        (name = "Purchases", description = "What is bought in the App Store: Plus and boosts."),
         (name = "Places", description = "Places, addresses and neighbourhoods on the map."),
         (name = "Webhooks", description = "For the providers."),
         (name = "Service", description = "Whether the service lives, and the keys of its tokens."),

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::app::search::{self, Found, Nearby};
-use crate::domain::error::{Error, Field, FieldFault, Result};
+use crate::app::search::{self, After, Found, Nearby};
+use crate::domain::Time;
+use crate::domain::error::{Code, Error, Field, FieldFault, Result};
 use crate::domain::geo::Point;
 use crate::domain::id::Id;
 use crate::domain::listing::{Place, Role, Summary};
@@ -36,7 +37,7 @@ pub struct NearbyQuery {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes what `page_of` writes")]
 pub struct NearbyPage {
-    /// Nearest first.
+    /// Boosted ones first, then nearest.
     items: Vec<PartyView>,
     /// For the next page; absent on the last.
     #[schema(example = "c2VhcmNoLWFmdGVyLWE")]
@@ -47,7 +48,7 @@ errors!(FindPartiesErrors: CALLER, QUERY; InvalidCursor);
 
 /// Find parties
 ///
-/// Open parties near a point, nearest first; distances are from the centre of each party's area. The point is neither stored
+/// Open parties near a point, boosted ones first, then nearest; distances are from the centre of each party's area. The point is neither stored
 /// nor logged.
 #[utoipa::path(
     tag = "Parties",
@@ -79,17 +80,13 @@ pub async fn find_parties(app: Data<App>, caller: Caller, query: Query<NearbyQue
     let centre = Point::new(lat, lng).filter(|_| wrong.is_empty()).ok_or_else(|| Error::fields(wrong))?;
     let filters = format!("nearby {lat} {lng} {radius_m} {category:?}");
     let after = match cursor {
-        Some(text) => {
-            let [distance, id] = cursor::read(&filters, &text)?;
-            Some(Place { distance: f64::from_bits(distance), id: Id::from_raw(id.cast_signed()) })
-        }
+        Some(text) => Some(after(cursor::read(&filters, &text)?).ok_or(Code::InvalidCursor)?),
         None => None,
     };
     let nearby = Nearby { centre, radius_m, category, after, limit: limit.unwrap_or(20) };
     let app = app.into_inner();
     let page = search::nearby(&app, caller.user_id, nearby, |listing| finished(&PartyView::from(listing))).await?;
-    let next =
-        page.next.map(|place| cursor::write(&filters, [place.distance.to_bits(), place.id.raw().cast_unsigned()]));
+    let next = page.next.map(|after| cursor::write(&filters, words(&after)));
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(page_of(&page.items, next.as_deref())))
 }
 
@@ -118,6 +115,19 @@ fn page_of(items: &[Found], next_cursor: Option<&str>) -> Vec<u8> {
     }
     page.push(b'}');
     page
+}
+
+/// A place as a cursor keeps it.
+fn words(after: &After) -> [u64; 4] {
+    let After { place, as_of } = after;
+    let as_of_ms = u64::try_from(as_of.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
+    [as_of_ms, u64::from(place.is_boosted), place.distance.to_bits(), place.id.raw().cast_unsigned()]
+}
+
+fn after([as_of_ms, is_boosted, distance, id]: [u64; 4]) -> Option<After> {
+    let as_of = Time::from_unix_timestamp_nanos(i128::from(as_of_ms) * 1_000_000).ok()?;
+    let (distance, id) = (f64::from_bits(distance), Id::from_raw(id.cast_signed()));
+    Some(After { place: Place { is_boosted: is_boosted == 1, distance, id }, as_of })
 }
 
 /// One of the caller's own parties.

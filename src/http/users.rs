@@ -49,13 +49,13 @@ pub struct Me {
     #[schema(example = "0b0f3a52-7f4e-4c1b-9a53-7f1f0f3f9f10")]
     app_account_token: Uuid,
     language: Language,
-    /// Until when Plus is paid for.
+    /// Until when there is Plus, if there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     plus_until: Option<Timestamp>,
 }
 
-impl From<User> for Me {
-    fn from(user: User) -> Self {
+impl From<users::Me> for Me {
+    fn from(users::Me { user, plus_until }: users::Me) -> Self {
         Self {
             id: user.id,
             nickname: user.nickname,
@@ -63,7 +63,7 @@ impl From<User> for Me {
             created_at: user.created_at.into(),
             app_account_token: user.app_account_token,
             language: user.language,
-            plus_until: None,
+            plus_until: plus_until.map(Timestamp),
         }
     }
 }

@@ -132,11 +132,11 @@ pub async fn parties_complete(party: String) -> ExitCode {
     .await
 }
 
-fn told(lines: impl Iterator<Item = String>, none: &str) -> Vec<String> {
+pub(super) fn told(lines: impl Iterator<Item = String>, none: &str) -> Vec<String> {
     let lines: Vec<String> = lines.collect();
     if lines.is_empty() { vec![none.to_owned()] } else { lines }
 }
 
-fn not_an_id(text: &str) -> ExitCode {
+pub(super) fn not_an_id(text: &str) -> ExitCode {
     complain(&[format!("{text} is no id of ours: ids are decimal numbers.")])
 }

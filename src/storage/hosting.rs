@@ -8,7 +8,8 @@ use crate::domain::id::Id;
 use crate::domain::party::Party;
 use crate::domain::user::User;
 
-/// Reserves one of the user's `slots` for a party until `expires_at`; false if none is free. Repeated, it keeps the slot and
+/// Reserves one of the user's `slots` for a party until `expires_at`; false if none is free. Who had more of them once, and
+/// still hosts as many, has none free. Repeated, it keeps the slot and
 /// has its time anew.
 pub async fn reserve(
     conn: &mut PgConnection,
@@ -22,6 +23,7 @@ pub async fn reserve(
         with free as (
             select slot from generate_series(1, $3::smallint) slot
             where slot not in (select h.slot from hosting h where h.user_id = $1)
+                and (select count(*) from hosting h where h.user_id = $1) < $3
                 and not exists (select from hosting h where h.party_id = $2)
             order by slot limit 1
         ),

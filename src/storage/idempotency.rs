@@ -101,9 +101,6 @@ pub async fn fix_party(
         party.raw(),
         now,
     );
-    // The same command is under way, and holds its row.
-    let in_progress =
-        |error: Error| if error.code == Code::Busy { error.coded(Code::RequestInProgress) } else { error };
     let row = row.fetch_one(conn).await.map_err(|error| in_progress(error.into()))?;
     if row.fingerprint != key.fingerprint {
         return Err(Code::IdempotencyKeyReused.into());
@@ -119,4 +116,65 @@ pub async fn forget_creations(conn: &mut PgConnection, before: Time) -> Result<b
         AT_A_TIME,
     );
     Ok(done.execute(conn).await?.rows_affected() > 0)
+}
+
+/// In the main database, of a command outside of parties: the answer that was given to this very command. None: it is for the
+/// caller to do now, and whoever repeats it meanwhile waits.
+pub async fn begin<T>(conn: &mut PgConnection, user: Id<User>, key: &Key<'_>, now: Time) -> Result<Option<T>>
+where
+    T: serde::de::DeserializeOwned,
+{
+    let row = sqlx::query!(
+        r#"
+        insert into main_idempotency (user_id, route, key, fingerprint, created_at) values ($1, $2, $3, $4, $5)
+        on conflict (user_id, route, key) do update set key = excluded.key
+        returning fingerprint, answer
+        "#,
+        user.raw(),
+        key.route,
+        key.key,
+        key.fingerprint,
+        now,
+    );
+    let row = row.fetch_one(conn).await.map_err(|error| in_progress(error.into()))?;
+    if row.fingerprint != key.fingerprint {
+        return Err(Code::IdempotencyKeyReused.into());
+    }
+    row.answer.map(serde_json::from_value).transpose().map_err(|error| Error::internal(Code::Internal, error))
+}
+
+/// In the main database: keeps the answer of a command that was begun in this transaction.
+pub async fn finish(
+    conn: &mut PgConnection,
+    user: Id<User>,
+    key: &Key<'_>,
+    answer: &(impl serde::Serialize + Sync),
+) -> Result<()> {
+    let answer = serde_json::to_value(answer).map_err(|error| Error::internal(Code::Internal, error))?;
+    sqlx::query!(
+        "update main_idempotency set answer = $4 where user_id = $1 and route = $2 and key = $3",
+        user.raw(),
+        key.route,
+        key.key,
+        answer,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// In the main database: as `forget`.
+pub async fn forget_in_main(conn: &mut PgConnection, before: Time) -> Result<bool> {
+    let done = sqlx::query!(
+        "delete from main_idempotency
+         where ctid = any (array(select ctid from main_idempotency where created_at < $1 limit $2))",
+        before,
+        AT_A_TIME,
+    );
+    Ok(done.execute(conn).await?.rows_affected() > 0)
+}
+
+/// The same command is under way, and holds its row.
+fn in_progress(error: Error) -> Error {
+    if error.code == Code::Busy { error.coded(Code::RequestInProgress) } else { error }
 }

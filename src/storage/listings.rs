@@ -7,25 +7,27 @@ use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::geo::{PlaneBox, Point, Tile};
 use crate::domain::id::Id;
-use crate::domain::listing::{Listing, People};
+use crate::domain::listing::{Listing, People, Spot};
 use crate::domain::money::Krw;
-use crate::domain::party::{Party, State};
+use crate::domain::party::{BOOST, Party, State};
 use crate::domain::split::{FeeTier, Split, Tariff};
 use crate::domain::terms::{Category, Settlement, Store};
 use crate::domain::user::User;
 
 /// One party, and who is in it.
-pub async fn find(conn: &mut PgConnection, id: Id<Party>) -> Result<Option<(Listing, People)>> {
+pub async fn find(conn: &mut PgConnection, id: Id<Party>, now: Time) -> Result<Option<(Listing, People)>> {
     let row = sqlx::query_as!(
         Row,
         r#"
         select id, version, title, store as "store: Json<Store>", area_lat, area_lng, area_name, state, host_id, host_nickname,
             host_trust, member_count, seats_taken, capacity, min_members, min_order_krw, food_total_krw, fee_max_krw,
             fee_cap_krw, fee_tiers as "fee_tiers: Json<Vec<FeeTier>>", deadline_at, settlement, split, created_at,
-            member_ids as "member_ids?", null::float8 as distance
+            coalesce(boosted_until > $2 and state = 'open', false) as "is_boosted!", member_ids as "member_ids?",
+            null::float8 as distance
         from parties where id = $1
         "#,
         id.raw(),
+        now,
     );
     let Some(mut row) = row.fetch_optional(conn).await? else { return Ok(None) };
     let members = row.member_ids.take().unwrap_or_default();
@@ -40,30 +42,58 @@ pub struct Search<'a> {
     pub category: Option<Category>,
     pub apart: &'a [Id<User>],
     pub now: Time,
-    /// On the plane; what is nearer is known already.
+    /// Those count as boosted that were so then, whatever has become of them since.
+    pub as_of: Time,
+    /// On the plane; what is nearer is known already. None: all the boosted ones are.
+    pub boosted_from: Option<f64>,
     pub from: f64,
     pub limit: i64,
 }
 
-/// Open parties inside the box around the radius with their distance on the plane, nearest first: a little more than the disk,
-/// whose edge the caller minds. Ordered by distance alone, since with a second key PostgreSQL would rather sort the whole box,
-/// of which it thinks that it holds next to nothing, than walk the index.
-pub async fn nearest(conn: &mut PgConnection, search: &Search<'_>) -> Result<Vec<(f64, Listing)>> {
+/// A party near a point, and how far it is on the plane.
+pub struct Near {
+    pub on_plane: f64,
+    pub listing: Listing,
+}
+
+/// Open parties inside the box around the radius, the boosted ones and then the others, each nearest first: a little more than
+/// the disk, whose edge the caller minds. Ordered by distance alone, since with a second key PostgreSQL would rather sort the
+/// whole box, of which it thinks that it holds next to nothing, than walk the index.
+pub async fn nearest(conn: &mut PgConnection, search: &Search<'_>) -> Result<Vec<Near>> {
     let (x, y) = search.centre.plane();
     let PlaneBox { low, high } = search.centre.plane_box(search.radius_m);
     let rows = sqlx::query_as!(
         Row,
         r#"
-        select id, version, title, store as "store: Json<Store>", area_lat, area_lng, area_name, state, host_id, host_nickname,
-            host_trust, member_count, seats_taken, capacity, min_members, min_order_krw, food_total_krw, fee_max_krw,
-            fee_cap_krw, fee_tiers as "fee_tiers: Json<Vec<FeeTier>>", deadline_at, settlement, split, created_at,
-            null::bigint[] as member_ids, area <-> point($5, $6) as distance
-        from parties
-        where state = 'open' and area <@ box(point($1, $2), point($3, $4))
-            and deadline_at > $7 and ($8::text is null or category = $8) and not member_ids && $9
-            and area <-> point($5, $6) >= $11
-        order by area <-> point($5, $6)
-        limit $10
+        select id as "id!", version as "version!", title as "title!", store as "store!: Json<Store>", area_lat as "area_lat!",
+            area_lng as "area_lng!", area_name, state as "state!", host_id as "host_id!", host_nickname as "host_nickname!",
+            host_trust as "host_trust!", member_count as "member_count!", seats_taken as "seats_taken!",
+            capacity as "capacity!", min_members as "min_members!", min_order_krw as "min_order_krw!",
+            food_total_krw as "food_total_krw!", fee_max_krw as "fee_max_krw!", fee_cap_krw,
+            fee_tiers as "fee_tiers!: Json<Vec<FeeTier>>", deadline_at as "deadline_at!", settlement as "settlement!",
+            split as "split!", created_at as "created_at!", is_boosted as "is_boosted!", null::bigint[] as member_ids,
+            area <-> point($5, $6) as distance
+        from (
+            (
+                select p.*, true as is_boosted from parties p
+                where $12::float8 is not null and state = 'open' and boosted_at > $13 and boosted_at <= $14
+                    and area <@ box(point($1, $2), point($3, $4)) and deadline_at > $7
+                    and ($8::text is null or category = $8) and not member_ids && $9
+                    and area <-> point($5, $6) >= $12
+                order by area <-> point($5, $6)
+                limit $10
+            )
+            union all
+            (
+                select p.*, false from parties p
+                where state = 'open' and (boosted_at is null or boosted_at <= $13 or boosted_at > $14)
+                    and area <@ box(point($1, $2), point($3, $4)) and deadline_at > $7
+                    and ($8::text is null or category = $8) and not member_ids && $9
+                    and area <-> point($5, $6) >= $11
+                order by area <-> point($5, $6)
+                limit $10
+            )
+        ) near
         "#,
         low.0,
         low.1,
@@ -76,17 +106,20 @@ pub async fn nearest(conn: &mut PgConnection, search: &Search<'_>) -> Result<Vec
         &raw(search.apart),
         search.limit,
         search.from,
+        search.boosted_from,
+        search.as_of - BOOST,
+        search.as_of,
     );
-    let placed = |row: Row| Ok((row.distance.unwrap_or_default(), Listing::try_from(row)?));
-    rows.fetch_all(conn).await?.into_iter().map(placed).collect()
+    let near = |row: Row| Ok(Near { on_plane: row.distance.unwrap_or_default(), listing: Listing::try_from(row)? });
+    rows.fetch_all(conn).await?.into_iter().map(near).collect()
 }
 
-/// Open parties of a tile, each with its area's centre.
-pub async fn of_tile(conn: &mut PgConnection, tile: Tile, now: Time) -> Result<Vec<(Id<Party>, Point)>> {
+/// Open parties of a tile.
+pub async fn of_tile(conn: &mut PgConnection, tile: Tile, now: Time) -> Result<Vec<Spot>> {
     let PlaneBox { low, high } = tile.plane_box();
     let rows = sqlx::query!(
         r#"
-        select id, area_lat, area_lng from parties
+        select id, area_lat, area_lng, boosted_at from parties
         where state = 'open' and area <@ box(point($1, $2), point($3, $4)) and deadline_at > $5
         "#,
         low.0,
@@ -96,8 +129,12 @@ pub async fn of_tile(conn: &mut PgConnection, tile: Tile, now: Time) -> Result<V
         now,
     );
     let rows = rows.fetch_all(conn).await?.into_iter();
-    let placed = rows.map(|row| (Id::from_raw(row.id), Point { lat: row.area_lat, lng: row.area_lng }));
-    Ok(placed.filter(|(_, area)| area.tile() == tile).collect())
+    let spots = rows.map(|row| Spot {
+        id: Id::from_raw(row.id),
+        area: Point { lat: row.area_lat, lng: row.area_lng },
+        boosted_at: row.boosted_at,
+    });
+    Ok(spots.filter(|spot| spot.area.tile() == tile).collect())
 }
 
 fn raw(users: &[Id<User>]) -> Vec<i64> {
@@ -129,6 +166,7 @@ struct Row {
     settlement: String,
     split: String,
     created_at: Time,
+    is_boosted: bool,
     member_ids: Option<Vec<i64>>,
     distance: Option<f64>,
 }
@@ -169,6 +207,7 @@ impl TryFrom<Row> for Listing {
             deadline_at: row.deadline_at,
             settlement: Settlement::from_word(&row.settlement).ok_or_else(unknown)?,
             split,
+            is_boosted: row.is_boosted,
             created_at: row.created_at,
         })
     }

@@ -3,6 +3,7 @@
 pub mod areas;
 pub mod auth;
 pub mod books;
+pub mod boosts;
 pub mod cache;
 pub mod clock;
 pub mod databases;
@@ -19,8 +20,10 @@ pub mod outbox;
 pub mod parties;
 pub mod payments;
 pub mod pool;
+pub mod purchases;
 pub mod shards;
 pub mod slots;
+pub mod testers;
 pub mod tx;
 pub mod users;
 

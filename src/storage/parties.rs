@@ -173,14 +173,14 @@ pub async fn save(conn: &mut PgConnection, locked: &mut Locked, at: &At<'_>) -> 
                 version, host_nickname, host_trust, state, title, store, category, pickup, min_members, capacity,
                 deadline_at, latest_deadline_at, auto_lock, min_order_krw, fee_tiers, discount_krw, split, sealed_account, quote, placement,
                 reminders, locked_at, arrived_at, arrived_by, ended_at, cancel_reason, fee_max_krw, fee_cap_krw,
-                member_ids, kicked_ids, seats_taken, member_count, food_total_krw, due_at
+                member_ids, kicked_ids, seats_taken, member_count, food_total_krw, due_at, boosted_at, boosted_until
             ) = (
                 select
                     p.version, p.host_nickname, p.host_trust, p.state, p.title, p.store, p.category, p.pickup,
                     p.min_members, p.capacity, p.deadline_at, p.latest_deadline_at, p.auto_lock, p.min_order_krw, p.fee_tiers, p.discount_krw,
                     p.split, p.sealed_account, p.quote, p.placement, p.reminders, p.locked_at, p.arrived_at,
                     p.arrived_by, p.ended_at, p.cancel_reason, p.fee_max_krw, p.fee_cap_krw, p.member_ids, p.kicked_ids,
-                    p.seats_taken, p.member_count, p.food_total_krw, p.due_at
+                    p.seats_taken, p.member_count, p.food_total_krw, p.due_at, p.boosted_at, p.boosted_until
                 from jsonb_populate_record(null::parties, $1) p
             )
             where id = $2 and version = $3

@@ -31,6 +31,8 @@ mod auth;
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod boosts;
+#[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod cache_history;
@@ -85,7 +87,11 @@ mod payments;
 #[cfg(test)]
 mod places;
 #[cfg(test)]
+mod plus;
+#[cfg(test)]
 mod privacy;
+#[cfg(test)]
+mod purchases;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
@@ -100,6 +106,8 @@ mod search;
 mod shards;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod storms;
 #[cfg(test)]

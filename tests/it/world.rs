@@ -57,14 +57,16 @@ impl World {
         let simulator = Simulator::bind("127.0.0.1:0", "http://127.0.0.1:9").await.unwrap();
         let simulator_url = format!("http://{}", simulator.address());
         tokio::spawn(simulator.run());
+        let client = nbbang::upstream::client::http().unwrap();
         let mut config = config(&urls, &simulator_url);
+        let root = sells(&mut config, &client, &simulator_url).await;
         change(&mut config);
         let app = App::start(config).await.unwrap();
+        std::fs::remove_file(root).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = http::serve(Arc::clone(&app), listener).unwrap();
         tokio::spawn(server);
-        let client = nbbang::upstream::client::http().unwrap();
         let world = Self { app, base, simulator: simulator_url, client, urls };
         world.sim("PUT", "/__sim/webhook-base", json!({"url": world.base})).await;
         world
@@ -175,6 +177,17 @@ impl World {
     pub async fn get(&self, path: &str) -> Answer {
         Answer::of(self.client.get(format!("{}{path}", self.base)).send().await.unwrap()).await
     }
+}
+
+/// Purchases are those of the simulator's App Store: the file with its root.
+async fn sells(config: &mut Config, client: &reqwest::Client, simulator: &str) -> std::path::PathBuf {
+    let got = client.get(format!("{simulator}/__sim/app-store/root.der")).send().await.unwrap();
+    let root = std::env::temp_dir().join(format!("nbbang-root-{}.der", nbbang::app::random()));
+    std::fs::write(&root, got.bytes().await.unwrap()).unwrap();
+    config.app_store.root_certs = vec![root.clone()];
+    config.app_store.bundle_id = Some("com.example.nbbang".to_owned());
+    config.app_store.app_apple_id = Some(1_234_567_890);
+    root
 }
 
 pub async fn one(db: &mut PgConnection, sql: &'static str) -> i64 {

@@ -30,6 +30,7 @@ impl Party {
         }
         self.receive_silently(at.now)?;
         self.erase_account(at.now);
+        self.end_boost(at.now);
         Ok(())
     }
 
@@ -42,7 +43,7 @@ impl Party {
             State::Arrived => self.complete_at(),
             State::Completed | State::Cancelled => None,
         };
-        let others = [self.next_expiry(), self.next_silence(), self.erase_account_at()];
+        let others = [self.next_expiry(), self.next_silence(), self.erase_account_at(), self.boosted_until];
         others.into_iter().chain([of_state]).flatten().min()
     }
 

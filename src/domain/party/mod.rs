@@ -1,5 +1,6 @@
 //! A party with everything that belongs to it, as one whole: commands change it here, and it is saved as one.
 
+mod boosts;
 mod clock;
 mod course;
 mod disputes;
@@ -14,6 +15,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::boosts::BOOST;
 pub use self::course::Placing;
 pub use self::seats::{Join, MAX_EXPIRED_HOLDS};
 use crate::domain::dispute::Payout;
@@ -118,6 +120,12 @@ pub struct Party {
     /// What people call the neighbourhood; the map tells it later, or never.
     #[serde(default)]
     pub area_name: Option<String>,
+    /// When it was last lifted to the top of the search.
+    #[serde(with = "time::serde::rfc3339::option", default)]
+    pub boosted_at: Option<Time>,
+    /// Until when that lasts; none when it is over.
+    #[serde(with = "time::serde::rfc3339::option", default)]
+    pub boosted_until: Option<Time>,
     /// In the order of joining: (`joined_at`, id), seats that are only held last.
     #[serde(skip, default)]
     pub orders: Vec<Order>,
@@ -206,6 +214,8 @@ impl Party {
             ended_at: None,
             cancel_reason: None,
             area_name: None,
+            boosted_at: None,
+            boosted_until: None,
             orders: Vec::new(),
             payouts: Vec::new(),
             news: News::default(),

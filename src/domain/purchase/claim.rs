@@ -28,11 +28,11 @@ pub fn claim(caller: (Id<User>, Uuid), token: Option<Uuid>, owner: Option<Id<Use
     }
 }
 
-/// What was bought in the sandbox was not paid for: it counts for testers, App Review among them, and in development.
-pub fn counts(environment: Environment, is_tester: bool, is_dev: bool) -> bool {
+/// What was bought in the sandbox was not paid for: it counts for testers, App Review among them, and for all in development.
+pub fn counts(environment: Environment, is_tester: bool, for_all: bool) -> bool {
     match environment {
         Environment::Production => true,
-        Environment::Sandbox => is_tester || is_dev,
+        Environment::Sandbox => is_tester || for_all,
     }
 }
 

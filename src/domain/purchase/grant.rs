@@ -9,7 +9,8 @@ use crate::domain::Time;
 pub struct Grant {
     pub boosts: u32,
     pub revoked_at: Option<Time>,
-    signed_at: Time,
+    /// When the newest that is known of it was signed.
+    pub signed_at: Time,
 }
 
 /// What a verified message says of a single purchase.

@@ -2,30 +2,36 @@
 
 use super::words::{NotificationType as Type, Subtype};
 
-/// What a notification of Apple's changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Kept, and nothing else.
-    Record,
-    /// A single purchase, to be granted once.
-    Grant,
-    /// The subscription is as its transaction and renewal info say.
-    Follow,
-    /// A renewal failed, and access ended with the period; Apple tries for 60 days.
-    Retry,
-    /// The subscription is over.
-    End,
-    /// This transaction's money went back, or the family's share of it was taken away.
-    TakeBack,
-    /// A refund was itself undone.
-    GiveBack,
-    /// Apple asks, within 12 hours, how much was used of what the buyer wants refunded.
-    Consumption,
-    /// A guardian no longer agrees to the use of the app.
-    Consent,
+crate::words! {
+    /// What a notification of Apple's changes.
+    pub enum Effect {
+        /// Kept, and nothing else.
+        Record => "record",
+        /// A single purchase, to be granted once.
+        Grant => "grant",
+        /// The subscription is as its transaction and renewal info say.
+        Follow => "follow",
+        /// A renewal failed, and access ended with the period; Apple tries for 60 days.
+        Retry => "retry",
+        /// The subscription is over.
+        End => "end",
+        /// This transaction's money went back, or the family's share of it was taken away.
+        TakeBack => "take_back",
+        /// A refund was itself undone.
+        GiveBack => "give_back",
+        /// Apple asks, within 12 hours, how much was used of what the buyer wants refunded.
+        Consumption => "consumption",
+        /// A guardian no longer agrees to the use of the app.
+        Consent => "consent",
+    }
 }
 
 impl Effect {
+    /// Whether it can change what a buyer has.
+    pub fn is_of_purchase(self) -> bool {
+        !matches!(self, Self::Record | Self::Consumption | Self::Consent)
+    }
+
     pub fn of(kind: &Type, subtype: Option<&Subtype>) -> Self {
         match kind {
             Type::OneTimeCharge => Self::Grant,

@@ -1,5 +1,6 @@
 //! A subscription as the store's signed messages tell it, in whatever order and however often they come.
 
+use serde::{Deserialize, Serialize};
 use time::Duration;
 
 use super::notice::Effect;
@@ -10,37 +11,44 @@ use crate::domain::Time;
 const BILLING_RETRY: Duration = Duration::days(60);
 
 /// One original transaction in one environment: the newest that is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     period: Dated<Period>,
+    #[serde(default)]
     renewal: Option<Dated<Renewal>>,
 }
 
 /// What was paid for: one transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
     pub transaction_id: String,
     pub product_id: String,
+    #[serde(with = "time::serde::rfc3339")]
     pub expires_at: Time,
     /// Its money went back.
+    #[serde(with = "time::serde::rfc3339::option", default)]
     pub revoked_at: Option<Time>,
     /// It ended before it expires.
+    #[serde(with = "time::serde::rfc3339::option", default)]
     pub ended_at: Option<Time>,
 }
 
 /// What will become of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Renewal {
     pub will_renew: bool,
     pub is_in_billing_retry: bool,
+    #[serde(with = "time::serde::rfc3339::option", default)]
     pub grace_until: Option<Time>,
 }
 
 /// Ordered by the period first and then by when it was signed: a message about last month's period says nothing about this
 /// month's, however new it is. Two registers that each keep their greatest are the same in the end, whatever came first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Dated<T> {
+    #[serde(with = "time::serde::rfc3339")]
     purchased_at: Time,
+    #[serde(with = "time::serde::rfc3339")]
     signed_at: Time,
     what: T,
 }
