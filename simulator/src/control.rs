@@ -65,6 +65,7 @@ fn change_clock(world: &World, request: &Request) -> Result<Response, Response> 
     }
     world.clock.advance(change.advance_s).map_err(|sentence| unfit(&sentence))?;
     world.toss.clock_moved();
+    world.app_store.clock_moved();
     Ok(clock(world))
 }
 

@@ -12,8 +12,12 @@ const LATENCY_MAX_MS: u64 = 600_000;
 const FAULTS_MAX: usize = 1000;
 
 /// What can be spoiled: a provider and its operations.
-const OPERATIONS: &[(&str, &[&str])] =
-    &[("toss", crate::toss::OPERATIONS), ("kakao", crate::kakao::OPERATIONS), ("login", crate::login::OPERATIONS)];
+const OPERATIONS: &[(&str, &[&str])] = &[
+    ("toss", crate::toss::OPERATIONS),
+    ("kakao", crate::kakao::OPERATIONS),
+    ("login", crate::login::OPERATIONS),
+    ("app_store", crate::app_store::OPERATIONS),
+];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -177,7 +181,7 @@ fn check(fault: &Fault) -> Result<(), String> {
     }
     let fits = match fault.deed {
         Deed::Latency | Deed::Duplicate | Deed::Drop => true,
-        _ => operation != "webhook",
+        _ => !matches!(operation, "webhook" | "notification"),
     };
     if !fits {
         return Err(format!("{:?} does not fit the operation {operation:?}.", fault.deed));

@@ -51,6 +51,7 @@ impl Simulator {
         tokio::join!(
             http::serve(self.listener, move |request| route(Arc::clone(&world), request)),
             toss::deliver_webhooks(Arc::clone(&self.world)),
+            app_store::deliver(Arc::clone(&self.world)),
         );
     }
 }
@@ -103,6 +104,8 @@ async fn route(world: Arc<World>, request: Request) -> Answer {
         ["toss", rest @ ..] => toss::answer(&world, &request, rest).await,
         ["kakao", rest @ ..] => kakao::answer(&world, &request, rest).await,
         ["apple-login", rest @ ..] => login::answer(&world, &request, Issuer::Apple, rest).await,
+        ["app-store", "inApps", rest @ ..] => app_store::answer(&world, &request, "Production", rest).await,
+        ["app-store-sandbox", "inApps", rest @ ..] => app_store::answer(&world, &request, "Sandbox", rest).await,
         ["kakao-login", rest @ ..] => login::answer(&world, &request, Issuer::Kakao, rest).await,
         _ => Response::message(404, "Nothing is here; GET / says what is.").into(),
     }

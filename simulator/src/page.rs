@@ -72,6 +72,11 @@ const INDEX: &str = r#"<p>This program plays the providers that nbbang talks to.
 <li>Base URLs: <code>/apple-login</code> (<a href="/apple-login/auth/keys">its keys</a>) and <code>/kakao-login</code> (<a href="/kakao-login/.well-known/jwks.json">its keys</a>)</li>
 <li><a href="/__sim/login/grants">What people allowed through Apple, and what was revoked</a></li>
 </ul>
+<h2>App Store Server API</h2>
+<ul>
+<li>API base URL: <code>/app-store</code>, and <code>/app-store-sandbox</code> for what was bought in the sandbox; <a href="/__sim/app-store/api-key">ids</a> and <a href="/__sim/app-store/api-key.p8">key</a> for its tokens</li>
+<li><a href="/__sim/app-store/consumption">What was said about consumption</a></li>
+</ul>
 <h2>Control</h2>
 <dl>
 <dt><code>POST /__sim/login</code></dt><dd><code>{provider: apple|kakao, subject, audience?, nonce?, nickname?, email?, tamper?}</code>: what the phone gets from the issuer</dd>
@@ -79,7 +84,8 @@ const INDEX: &str = r#"<p>This program plays the providers that nbbang talks to.
 <dt><code>POST /__sim/toss/authorize</code></dt><dd><code>{provider_order_id, amount_krw, method?, decline?, order_name?}</code>: the customer approves in the window</dd>
 <dt><code>POST /__sim/toss/cancel</code></dt><dd><code>{payment_key, amount_krw?}</code>: a cancel in Toss's own console</dd>
 <dt><code>POST /__sim/app-store/transactions</code></dt><dd><code>{product_id?, transaction_id?, app_account_token?, bundle_id?, app_apple_id?, environment?, claims?, shape?, tamper?}</code>: a purchase as the App Store signs it, or <a href="/__sim/app-store/tampers">wrong in one way</a>, under <a href="/__sim/app-store/root.der">this root</a></dd>
-<dt><code>POST /__sim/app-store/notifications</code></dt><dd><code>{type, subtype?, notification_uuid?, purchase: {…as above}, renewal_claims?, renewal_tamper?, claims?, tamper?}</code>: the body of a notification about a purchase</dd>
+<dt><code>POST /__sim/app-store/notifications</code></dt><dd><code>{type, subtype?, notification_uuid?, purchase: {…as above}, renewal_claims?, renewal_tamper?, claims?, tamper?, deliver?}</code>: the body of a notification about a purchase; with <code>deliver</code> it is sent, too</dd>
+<dt><code>POST /__sim/app-store/purchases</code></dt><dd><code>{…as for transactions}</code>: somebody buys, and the notification is sent; later <code>POST /__sim/app-store/purchases/{transaction_id}/{event}</code> with <code>{claims?, renewal_claims?}</code>: renewal, failure, grace, cancellation, expiry, refund, refund-reversal, consumption-request</dd>
 <dt><code>POST /__sim/faults</code></dt><dd><code>{provider, operation, when: before|after_effect, do: latency|status|reset|truncate|garbage|html|hang|wrong_body|duplicate|drop, ms?, status?, code?, text?, times?, probability?, seed?}</code>; <a href="/__sim/faults">GET</a> lists them, DELETE ends them all</dd>
 <dt><code>POST /__sim/clock</code></dt><dd><code>{advance_s?, stopped?}</code>: puts the clock forward, stops it, lets it run; <a href="/__sim/clock">GET</a> reads it</dd>
 <dt><code>GET /__sim/requests</code></dt><dd><a href="/__sim/requests">what was asked</a>; <code>?operation=</code> and <code>?provider=</code> narrow it</dd>

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::api_key::{ISSUER_ID, KEY_ID};
+use super::books::{Sale, Sent};
 use super::messages::{self, App, Inside};
+use super::sales::{self, app_apple_id, bundle_id};
 use super::{AppStore, Pki, Shape, Tamper};
 use crate::control::{body, unfit};
 use crate::http::{Request, Response};
@@ -13,6 +16,12 @@ pub fn answer(world: &World, request: &Request, path: &[&str]) -> Result<Respons
     match (request.method.as_str(), path) {
         ("GET", ["root.der"]) => root(&world.app_store, request),
         ("GET", ["tampers"]) => Ok(tampers()),
+        ("GET", ["api-key.p8"]) => Ok(Response::new(200, "application/pkcs8", world.app_store.api_key.pem())),
+        ("GET", ["api-key"]) => Ok(Response::json(200, &json!({ "key_id": KEY_ID, "issuer_id": ISSUER_ID }))),
+        ("GET", ["consumption"]) => {
+            Ok(Response::json(200, &json!({ "consumption": lock(&world.app_store.books).consumption() })))
+        }
+        ("POST", ["purchases", rest @ ..]) => sales::answer(world, request, rest),
         ("POST", ["transactions"]) => transaction(world, &body(request)?),
         ("POST", ["notifications"]) => notification(world, body(request)?),
         _ => Err(Response::message(404, "No such control; GET / lists them.")),
@@ -32,7 +41,7 @@ fn tampers() -> Response {
 /// Whose purchase it is, of what, and how the chain is made.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Purchase {
+pub struct Purchase {
     #[serde(default = "bundle_id")]
     bundle_id: String,
     #[serde(default = "app_apple_id")]
@@ -44,18 +53,10 @@ struct Purchase {
     transaction_id: Option<String>,
     app_account_token: Option<String>,
     shape: Option<String>,
-    tamper: Option<String>,
+    pub tamper: Option<String>,
     /// Laid over the transaction's claims; null removes.
     #[serde(default)]
     claims: Map<String, Value>,
-}
-
-fn bundle_id() -> String {
-    "com.example.nbbang".to_owned()
-}
-
-fn app_apple_id() -> i64 {
-    1_234_567_890
 }
 
 fn environment() -> String {
@@ -75,6 +76,11 @@ impl Purchase {
         }
     }
 
+    /// As the store enters it into its books.
+    pub fn sale(&self, world: &World) -> Result<Sale, Response> {
+        Ok(sold(shape(self.shape.as_deref())?, self.app(), self.claims(world)))
+    }
+
     fn claims(&self, world: &World) -> Value {
         let now = world.clock.now();
         let made = || format!("2000{}", lock(&world.app_store.ids).digits(12));
@@ -89,10 +95,25 @@ impl Purchase {
     }
 }
 
+/// The claims say whose it is, whatever was asked for.
+fn sold(shape: Shape, mut app: App, claims: Value) -> Sale {
+    for (name, field) in [("bundleId", &mut app.bundle_id), ("environment", &mut app.environment)] {
+        if let Some(said) = claims.get(name).and_then(Value::as_str) {
+            said.clone_into(field);
+        }
+    }
+    Sale { app, shape, claims }
+}
+
 fn transaction(world: &World, wanted: &Purchase) -> Result<Response, Response> {
-    let claims = wanted.claims(world);
-    let pki = world.app_store.pki(shape(wanted.shape.as_deref())?);
-    let signed = minted(pki, &claims, tamper(wanted.tamper.as_deref())?)?;
+    let sale = wanted.sale(world)?;
+    let tamper = tamper(wanted.tamper.as_deref())?;
+    let signed = minted(world.app_store.pki(sale.shape), &sale.claims, tamper)?;
+    let claims = sale.claims.clone();
+    // The store knows nothing of forgeries.
+    if tamper.is_none() {
+        lock(&world.app_store.books).enter(sale);
+    }
     Ok(Response::json(201, &json!({ "signed_transaction": signed, "claims": claims })))
 }
 
@@ -113,12 +134,15 @@ struct Wanted {
     #[serde(default)]
     claims: Map<String, Value>,
     tamper: Option<String>,
+    /// Sent to the app's server too, and kept in the history.
+    #[serde(default)]
+    deliver: bool,
 }
 
 fn notification(world: &World, wanted: Wanted) -> Result<Response, Response> {
     let (now, app, purchase) = (world.clock.now(), wanted.purchase.app(), &wanted.purchase);
-    let pki = world.app_store.pki(shape(purchase.shape.as_deref())?);
-    let bought = purchase.claims(world);
+    let sale = purchase.sale(world)?;
+    let (pki, bought) = (world.app_store.pki(sale.shape), sale.claims.clone());
     let mut renewal = messages::renewal_info(&app, &bought, now);
     messages::overlay(&mut renewal, &Value::Object(wanted.renewal_claims));
     let renews = bought.get("expiresDate").is_some();
@@ -131,10 +155,27 @@ fn notification(world: &World, wanted: Wanted) -> Result<Response, Response> {
     let mut claims = messages::notification(&app, &wanted.kind, wanted.subtype.as_deref(), &uuid, &inside, now);
     messages::overlay(&mut claims, &Value::Object(wanted.claims));
     let signed = minted(pki, &claims, tamper(wanted.tamper.as_deref())?)?;
+    if wanted.deliver {
+        let sent = Sent {
+            uuid: uuid.clone(),
+            app: sale.app.clone(),
+            kind: wanted.kind,
+            subtype: wanted.subtype,
+            transaction_id: Some(sale.text("transactionId").to_owned()),
+            original_transaction_id: Some(sale.text("originalTransactionId").to_owned()),
+            payload: signed.clone(),
+            at: now,
+            attempts: Vec::new(),
+        };
+        sales::deliver(world, sent);
+    }
+    if purchase.tamper.is_none() {
+        lock(&world.app_store.books).enter(sale);
+    }
     Ok(Response::json(201, &json!({ "signedPayload": signed, "notification_uuid": uuid, "transaction": bought })))
 }
 
-fn minted(pki: &Pki, claims: &Value, tamper: Option<Tamper>) -> Result<String, Response> {
+pub fn minted(pki: &Pki, claims: &Value, tamper: Option<Tamper>) -> Result<String, Response> {
     let token = match tamper {
         Some(tamper) => pki.forge(claims, tamper),
         None => pki.sign(claims),
@@ -142,7 +183,7 @@ fn minted(pki: &Pki, claims: &Value, tamper: Option<Tamper>) -> Result<String, R
     token.map_err(|sentence| Response::message(500, &sentence))
 }
 
-fn shape(word: Option<&str>) -> Result<Shape, Response> {
+pub fn shape(word: Option<&str>) -> Result<Shape, Response> {
     let word = word.unwrap_or("apple");
     Shape::from_word(word).ok_or_else(|| unfit(&format!("There is no shape {word:?}; there are apple and plain.")))
 }
@@ -156,7 +197,7 @@ fn tamper(word: Option<&str>) -> Result<Option<Tamper>, Response> {
 }
 
 /// Random, version 4.
-fn uuid(store: &AppStore) -> String {
+pub fn uuid(store: &AppStore) -> String {
     let hex = lock(&store.ids).hex().to_lowercase();
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-4{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))

@@ -195,7 +195,7 @@ pub fn overlay(claims: &mut Value, over: &Value) {
 }
 
 /// Thirty days in milliseconds.
-const MONTH: i64 = 2_592_000_000;
+pub const MONTH: i64 = 2_592_000_000;
 
 pub fn millis(time: OffsetDateTime) -> i64 {
     time.unix_timestamp() * 1000 + i64::from(time.millisecond())

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails, also in its harness")]
 
 mod app_store;
+mod app_store_delivery;
 mod faults;
 mod fixtures;
 mod harness;
