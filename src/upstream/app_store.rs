@@ -7,6 +7,7 @@ mod jws;
 pub mod payload;
 mod rejection;
 mod roots;
+pub mod server_api;
 mod shelf;
 
 use std::ops::Deref;

@@ -60,6 +60,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// Between a second and a minute, whatever they said.
     pub retry_after_ms: Option<u64>,
+    /// The number as they said it: some mean a time.
+    pub retry_after: Option<i64>,
     pub body: Vec<u8>,
 }
 
@@ -185,7 +187,7 @@ async fn fetch(request: RequestBuilder) -> Result<Answer, Fault> {
         Fault::Refused("REQUEST_NOT_BUILT".into())
     })?;
     let mut response = client.execute(request).await.map_err(broken)?;
-    let (status, retry_after_ms) = (response.status(), retry_after_ms(&response));
+    let (status, retry_after) = (response.status(), retry_after(&response));
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
         if body.len() + chunk.len() > MAX_BODY {
@@ -193,7 +195,9 @@ async fn fetch(request: RequestBuilder) -> Result<Answer, Fault> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, retry_after_ms, body })
+    let retry_after_ms = retry_after.and_then(|seconds| u64::try_from(seconds).ok());
+    let retry_after_ms = retry_after_ms.map(|seconds| seconds.clamp(1, 60) * 1000);
+    Ok(Answer { status, retry_after_ms, retry_after, body })
 }
 
 /// Measured of reqwest: an error of connecting means that nothing was delivered, and any other that all may have been.
@@ -224,9 +228,8 @@ fn is_tls(error: &(dyn StdError + 'static)) -> bool {
     }
 }
 
-fn retry_after_ms(response: &Response) -> Option<u64> {
-    let seconds: u64 = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(seconds.clamp(1, 60) * 1000)
+fn retry_after(response: &Response) -> Option<i64> {
+    response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 fn millis(wait: Duration) -> u64 {

@@ -54,6 +54,8 @@ pub mod why {
     pub const IN_PROGRESS: &str = "in_progress";
     /// An answer about another payment, order or amount.
     pub const MISMATCH: &str = "mismatch";
+    /// Words that are not signed by whom they come from.
+    pub const UNVERIFIED: &str = "unverified";
     /// A success that left the payment in a state which is none.
     pub const UNEXPECTED_STATE: &str = "unexpected_state";
 

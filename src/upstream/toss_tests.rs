@@ -383,7 +383,7 @@ proptest! {
             }),
         ],
     ) {
-        let answer = Answer { status: StatusCode::from_u16(status).unwrap(), retry_after_ms: None, body };
+        let answer = Answer { status: StatusCode::from_u16(status).unwrap(), retry_after_ms: None, retry_after: None, body };
         if let Ok(payment) = confirmed(&answer, &CONFIRM) {
             prop_assert_eq!((payment.payment_key.as_str(), payment.provider_order_id.as_str()), (KEY, ORDER));
             prop_assert_eq!((payment.total_krw.get(), status), (9500, 200));

@@ -32,7 +32,7 @@ pub async fn answer(world: &World, request: &Request, environment: &'static str,
     if let Some(strike) = before {
         tokio::time::sleep(strike.latency).await;
         if strike.deed != Deed::Latency {
-            return spoiled(world, &strike, codes::GENERAL_INTERNAL.response(world.clock.now()));
+            return spoiled(&strike, codes::GENERAL_INTERNAL.response());
         }
     }
     let response = answered(world, request, environment, path);
@@ -41,7 +41,7 @@ pub async fn answer(world: &World, request: &Request, environment: &'static str,
         None => response.into(),
         Some(strike) => {
             tokio::time::sleep(strike.latency).await;
-            spoiled(world, &strike, response)
+            spoiled(&strike, response)
         }
     }
 }
@@ -53,7 +53,7 @@ fn answered(world: &World, request: &Request, environment: &'static str, path: &
     let ours = |id: &String| *id == sales::bundle_id() || lock(&world.app_store.books).knows_app(id);
     let Some(bundle_id) = bundle_id.filter(ours) else { return codes::unauthenticated() };
     let asked = Asked { world, request, environment, bundle_id, now };
-    carry_out(&asked, path).unwrap_or_else(|code| code.response(now))
+    carry_out(&asked, path).unwrap_or_else(Code::response)
 }
 
 fn carry_out(asked: &Asked<'_>, path: &[&str]) -> Result<Response, Code> {
@@ -219,9 +219,9 @@ fn hear(world: &World, request: &Request) {
     });
 }
 
-fn spoiled(world: &World, strike: &Strike, response: Response) -> Answer {
+fn spoiled(strike: &Strike, response: Response) -> Answer {
     match (&strike.code, strike.deed) {
-        (Some(number), _) => codes::numbered(number, strike.status, world.clock.now()).into(),
+        (Some(number), _) => codes::numbered(number, strike.status).into(),
         // Something else than what is documented.
         (None, Deed::WrongBody) => Response::json(200, &json!({ "transactions": [1, 2] })).into(),
         _ => strike.spoil(response),

@@ -1,9 +1,9 @@
 //! The errors of the App Store Server API: <https://developer.apple.com/documentation/appstoreserverapi/error-codes>.
 
 use serde_json::json;
-use time::OffsetDateTime;
 
 use super::messages::millis;
+use crate::clock::real;
 use crate::http::Response;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,18 +56,18 @@ codes! {
 const LIMIT_S: i64 = 30;
 
 impl Code {
-    pub fn response(self, now: OffsetDateTime) -> Response {
+    pub fn response(self) -> Response {
         let response = Response::json(self.status, &json!({ "errorCode": self.number, "errorMessage": self.message }));
-        limited(response, now)
+        limited(response)
     }
 }
 
 /// One by its number, documented or not.
-pub fn numbered(number: &str, status: Option<u16>, now: OffsetDateTime) -> Response {
+pub fn numbered(number: &str, status: Option<u16>) -> Response {
     let number: i64 = number.parse().unwrap_or_default();
     let code = ALL.iter().find(|code| code.number == number).copied();
     let code = code.unwrap_or(Code { status: 400, number, message: "Something new." });
-    Code { status: status.unwrap_or(code.status), ..code }.response(now)
+    Code { status: status.unwrap_or(code.status), ..code }.response()
 }
 
 /// The real one answers so to a token that it does not like, and does not say why.
@@ -75,10 +75,10 @@ pub fn unauthenticated() -> Response {
     Response::new(401, "text/plain", "Unauthenticated\n\nRequest ID: SIMULATOR.0.0\n".as_bytes())
 }
 
-/// Apple's `Retry-After` is a time, in milliseconds since 1970.
-fn limited(response: Response, now: OffsetDateTime) -> Response {
+/// Apple's `Retry-After` is a time, in milliseconds since 1970: a real one, since a server waits by its own clock.
+fn limited(response: Response) -> Response {
     if response.status == 429 {
-        let until = millis(now + time::Duration::seconds(LIMIT_S));
+        let until = millis(real() + time::Duration::seconds(LIMIT_S));
         response.with("Retry-After", until.to_string())
     } else {
         response

@@ -5,7 +5,7 @@ mod forgeries;
 mod fuzz;
 mod memory;
 mod roots;
-mod vectors;
+pub(super) mod vectors;
 
 use std::sync::LazyLock;
 

@@ -31,7 +31,7 @@ fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-fn text(name: &str) -> String {
+pub fn text(name: &str) -> String {
     String::from_utf8(bytes(name)).unwrap()
 }
 
