@@ -18,12 +18,13 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::app::{App, store};
+use crate::app::{App, app_store_api, store};
 use crate::config::{Config, keys};
 use crate::storage::cache;
 use crate::storage::databases::{Database, Databases};
 use crate::storage::migrate::{self, Set, Standing};
 use crate::storage::shards;
+use crate::upstream::app_store::{Roots, Verifier};
 
 /// Ends as the command line's own mistakes do.
 const DAMAGED: u8 = 2;
@@ -154,7 +155,12 @@ pub async fn doctor() -> ExitCode {
         print(&[format!("note  settings: {warning}")]);
     }
     match keys::load(&config) {
-        Ok(keys) => check("keys", Ok(format!("{} to sign, {} to encrypt", keys.jwt.len(), keys.data.len()))),
+        Ok(keys) => {
+            check("keys", Ok(format!("{} to sign, {} to encrypt", keys.jwt.len(), keys.data.len())));
+            for (what, found) in server_api(&config, &keys).await {
+                check(&what, found);
+            }
+        }
         Err(mistakes) => mistakes.into_iter().for_each(|mistake| check("keys", Err(mistake))),
     }
     match store::examine(&config) {
@@ -181,6 +187,28 @@ pub async fn doctor() -> ExitCode {
         None => print(&["note  Redis: NBBANG_REDIS_URL is not set: single-process mode"]),
     }
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What Apple says to our key for the App Store Server API, in each environment; nothing when there is none.
+async fn server_api(config: &Config, keys: &keys::Keys) -> Vec<(String, Result<String, String>)> {
+    let opened = || {
+        let settings = &config.app_store;
+        let Some(bundle_id) = &settings.bundle_id else { return Ok(None) };
+        let roots = match settings.root_certs.as_slice() {
+            [] => Roots::built_in()?,
+            files => Roots::from_files(files)?,
+        };
+        let verifier = Verifier::new(roots, bundle_id, settings.app_apple_id, settings.environments.clone())?;
+        app_store_api::open(settings, keys.app_store_api.as_ref(), Arc::new(verifier)).map_err(|e| e.to_string())
+    };
+    match opened() {
+        Ok(None) => Vec::new(),
+        Ok(Some(api)) => {
+            let found = app_store_api::examine(&api).await.into_iter();
+            found.map(|(environment, found)| (format!("App Store {}", environment.word()), found)).collect()
+        }
+        Err(why) => vec![("App Store".to_owned(), Err(why))],
+    }
 }
 
 async fn examine(database: &Database, set: Set) -> Result<String, String> {

@@ -1,5 +1,7 @@
 //! The use cases, and what all of them share: settings, databases, ids and the clock.
 
+pub mod app_store_api;
+pub mod app_store_history;
 pub mod areas;
 pub mod auth;
 pub mod books;

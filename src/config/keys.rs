@@ -25,6 +25,8 @@ pub struct Keys {
     pub data: Vec<SecretBox<[u8; 32]>>,
     /// PEM, as Apple gives it.
     pub apple_login: Option<SecretSlice<u8>>,
+    /// Likewise.
+    pub app_store_api: Option<SecretSlice<u8>>,
 }
 
 /// Reads the key files; in dev mode it makes those of `.dev/` first, if they are not there.
@@ -42,7 +44,7 @@ pub fn load(config: &Config) -> Result<Keys, Vec<String>> {
     let mut gather = |name: &str, file: &Path, error: String| {
         mistakes.push(format!("The key file {} of {name} {error}.", file.display()));
     };
-    let mut keys = Keys { jwt: Vec::new(), data: Vec::new(), apple_login: None };
+    let mut keys = Keys { jwt: Vec::new(), data: Vec::new(), apple_login: None, app_store_api: None };
     for file in &config.keys.jwt {
         match read(file).and_then(|content| jwt(&content)) {
             Ok(key) => keys.jwt.push(key),
@@ -59,6 +61,12 @@ pub fn load(config: &Config) -> Result<Keys, Vec<String>> {
         match read(file).and_then(p8) {
             Ok(key) => keys.apple_login = Some(key),
             Err(error) => gather("NBBANG_APPLE_LOGIN_KEY_FILE", file, error),
+        }
+    }
+    if let Some(file) = &config.app_store.api_key_file {
+        match read(file).and_then(p8) {
+            Ok(key) => keys.app_store_api = Some(key),
+            Err(error) => gather("NBBANG_APP_STORE_API_KEY_FILE", file, error),
         }
     }
     if mistakes.is_empty() { Ok(keys) } else { Err(mistakes) }

@@ -1,5 +1,6 @@
 //! SQL, and the one place where a failure of the database becomes a code; it decides nothing about parties or money.
 
+pub mod app_store_history;
 pub mod areas;
 pub mod auth;
 pub mod books;
