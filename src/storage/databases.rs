@@ -28,6 +28,9 @@ const WATCH: Duration = Duration::from_secs(1);
 /// So many times in a row without a connection, and the pool is stuck rather than busy.
 const STUCK_AFTER: u8 = 3;
 
+/// How long the end waits for connections that are in use.
+const LAST: Duration = Duration::from_secs(5);
+
 pub const MAIN: &str = "main";
 
 pub struct Databases {
@@ -167,11 +170,14 @@ impl Databases {
         if shards::epoch(&self.main()).await? == self.map().epoch { Ok(()) } else { self.load_map().await }
     }
 
-    /// Ends all connections, after the work that is going on.
+    /// Ends all connections, after the work that is going on; one whose peer has vanished is not waited for.
     pub async fn close(&self) {
-        for database in self.all() {
-            database.pool().close().await;
-        }
+        let closed = self.all().map(|database| async move {
+            if timeout(LAST, database.pool().close()).await.is_err() {
+                tracing::warn!(database = database.name(), "a connection did not come back and is left behind");
+            }
+        });
+        futures_util::future::join_all(closed).await;
     }
 }
 

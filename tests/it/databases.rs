@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nbbang::domain::error::{Code, Error};
 use nbbang::storage::clock::ahead_ms;
-use nbbang::storage::databases::{Database, MAIN};
+use nbbang::storage::databases::{Database, Databases, MAIN};
 use nbbang::storage::lanes::Lanes;
 use nbbang::storage::tx::Tx;
 use nbbang::storage::violates;
@@ -111,4 +111,19 @@ async fn lanes_whose_peer_vanished_are_given_up_together() {
     network.swallow();
     let lane = tokio::time::timeout(Duration::from_secs(20), lanes.take()).await;
     lane.expect("it waits for all of them").unwrap().done(Ok(())).unwrap();
+}
+
+/// sqlx waits for the answer to a ping before it takes a connection back; of a vanished peer that never comes.
+#[tokio::test]
+async fn the_end_does_not_wait_for_a_connection_whose_peer_vanished() {
+    let (scratch, _databases) = Scratch::migrated(0).await;
+    let url = scratch.url(0);
+    let (server, name) = url.split_once('@').unwrap().1.split_once('/').unwrap();
+    let network = Network::to(server).await;
+    let main = Database::new(MAIN, &format!("postgres://postgres@{}/{name}", network.address)).unwrap();
+    let databases = Databases::new(main, Vec::new());
+    let held = databases.main().acquire().await.unwrap();
+    network.swallow();
+    drop(held);
+    tokio::time::timeout(Duration::from_secs(30), databases.close()).await.expect("it ends");
 }
