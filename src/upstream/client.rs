@@ -240,3 +240,7 @@ fn millis(wait: Duration) -> u64 {
 fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+#[path = "retry_tests.rs"]
+mod retry_tests;
