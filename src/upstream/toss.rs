@@ -509,7 +509,3 @@ mod tests;
 #[cfg(test)]
 #[path = "toss_codes_tests.rs"]
 mod codes_tests;
-
-#[cfg(test)]
-#[path = "toss_retries_tests.rs"]
-mod retries_tests;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::upstream::scripted::{Act, answer_text, serve};
 
-pub(super) const KEY: &str = "tgen_20261122abcdef";
-pub(super) const ORDER: &str = "7318349394477056-1";
+const KEY: &str = "tgen_20261122abcdef";
+const ORDER: &str = "7318349394477056-1";
 const CONFIRM: Confirm<'_> = Confirm {
     payment_key: KEY,
     provider_order_id: ORDER,
@@ -26,16 +26,16 @@ const CANCEL: Cancel<'_> = Cancel {
     idempotency_key: "refund-1",
 };
 
-pub(super) fn toss(address: &str) -> Toss {
+fn toss(address: &str) -> Toss {
     Toss::new(address, &SecretString::from("test_sk_secret")).unwrap()
 }
 
-pub(super) fn soon() -> Deadline {
+fn soon() -> Deadline {
     Deadline::within(Duration::from_secs(20))
 }
 
 /// As in Toss's reference, with fields and words that we do not know.
-pub(super) fn paid() -> Value {
+fn paid() -> Value {
     json!({
         "version": "2099-01-01", "paymentKey": KEY, "orderId": ORDER, "orderName": "치킨 외 2건", "status": "DONE",
         "totalAmount": 9500, "balanceAmount": 9500, "currency": "KRW", "method": "간편결제", "isPartialCancelable": true,
@@ -83,7 +83,7 @@ async fn look_up(act: Act) -> Result<Option<Payment>, Fault> {
     toss(&address).look_up(ORDER, soon()).await
 }
 
-pub(super) fn failure(status: u16, code: &str) -> Act {
+fn failure(status: u16, code: &str) -> Act {
     Act::Answer(status, json!({"code": code, "message": "카드사 메시지, 이름과 주소"}))
 }
 
