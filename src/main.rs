@@ -66,6 +66,9 @@ enum Command {
     /// For whom purchases in the App Store's sandbox count
     #[command(subcommand)]
     Testers(Testers),
+    /// Who decides about reports, disputes and payouts
+    #[command(subcommand)]
+    Operators(Operators),
 }
 
 #[derive(Subcommand)]
@@ -156,6 +159,16 @@ enum Testers {
     List,
 }
 
+#[derive(Subcommand)]
+enum Operators {
+    /// Make a user an operator
+    Add { user: String },
+    /// Make an operator a user like all others
+    Remove { user: String },
+    /// Those there are
+    List,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     #[cfg(feature = "stop-points")]
@@ -191,5 +204,8 @@ async fn main() -> ExitCode {
         Command::Testers(Testers::Add { user }) => ops::testers_add(user).await,
         Command::Testers(Testers::Remove { user }) => ops::testers_remove(user).await,
         Command::Testers(Testers::List) => ops::testers_list().await,
+        Command::Operators(Operators::Add { user }) => ops::operators_add(user).await,
+        Command::Operators(Operators::Remove { user }) => ops::operators_remove(user).await,
+        Command::Operators(Operators::List) => ops::operators_list().await,
     }
 }

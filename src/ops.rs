@@ -2,6 +2,7 @@
 
 pub mod books;
 mod money;
+mod operators;
 mod seed;
 mod testers;
 
@@ -10,6 +11,7 @@ pub use money::{
     reviews_list, reviews_retry, transfers_unpaid,
 };
 
+pub use operators::{operators_add, operators_list, operators_remove};
 pub use testers::{testers_add, testers_list, testers_remove};
 
 use std::io::Write;

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use time::Duration;
 
 use crate::app::users::{Me, with_plus};
-use crate::app::{App, clock, keys, random_bytes};
+use crate::app::{App, access, clock, keys, random_bytes};
 use crate::config;
 use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
@@ -20,7 +20,7 @@ use crate::domain::id::{Id, Shard};
 use crate::domain::user::{self, FIRST_TRUST, Language, User};
 use crate::storage::auth::{self, Provider, Stored};
 use crate::storage::tx::Tx;
-use crate::storage::{bounded, users};
+use crate::storage::{access as stored_access, bounded, users};
 use crate::upstream::apple_login::{AppleLogin, ClientKey};
 use crate::upstream::client::Deadline;
 use crate::upstream::kakao_login::KakaoLogin;
@@ -183,10 +183,15 @@ async fn sign_up(app: &App, conn: &mut PgConnection, new: &NewUser<'_>) -> Resul
 }
 
 async fn begin_session(app: &App, conn: &mut PgConnection, user_id: Id<User>, now: Time) -> Result<SignedIn> {
+    must_not_be_suspended(conn, user_id).await?;
     let session = auth::insert_session(conn, user_id, &random_bytes()?, now).await?;
     let token = RefreshToken(random_bytes()?);
     auth::insert_refresh_token(conn, &token.hash(), session, now, now + REFRESH_LIFETIME).await?;
     signed_in(app, conn, user_id, session, &token, now).await
+}
+
+async fn must_not_be_suspended(conn: &mut PgConnection, user: Id<User>) -> Result<()> {
+    if stored_access::is_suspended(conn, user).await? { Err(Code::Suspended.into()) } else { Ok(()) }
 }
 
 async fn signed_in(
@@ -215,6 +220,7 @@ pub async fn refresh(app: &App, text: &str) -> Result<SignedIn> {
     let token = RefreshToken::parse(text).ok_or(Code::RefreshTokenInvalid)?;
     let mut tx = Tx::begin(&app.databases.main()).await?;
     let stored = auth::lock_refresh_token(&mut tx, &token.hash()).await?.ok_or(Code::RefreshTokenInvalid)?;
+    must_not_be_suspended(&mut tx, stored.user_id).await?;
     let next = token.successor(&stored.chain_key);
     let next_is_used = auth::is_refresh_token_used(&mut tx, &next.hash()).await?;
     match turn(&stored, next_is_used, now) {
@@ -227,6 +233,7 @@ pub async fn refresh(app: &App, text: &str) -> Result<SignedIn> {
         Turn::Revoke => {
             auth::revoke(&mut tx, stored.session_id, now).await?;
             tx.commit().await?;
+            access::told(app).await;
             let internal = format_args!("a refresh token of session {} was used twice", stored.session_id);
             return Err(Error::internal(Code::RefreshTokenInvalid, internal));
         }
@@ -253,16 +260,20 @@ fn turn(stored: &Stored, next_is_used: bool, now: Time) -> Turn {
     }
 }
 
-/// Ends a session; its access tokens live on for at most 15 minutes.
+/// Ends a session, and with it its access tokens: at once here, within seconds in other processes.
 pub async fn sign_out(app: &App, session: Id<Session>) -> Result<()> {
     let mut conn = bounded(app.databases.main().acquire()).await?;
-    auth::revoke(&mut conn, session, clock::real()).await
+    auth::revoke(&mut conn, session, clock::real()).await?;
+    drop(conn);
+    access::told(app).await;
+    Ok(())
 }
 
 /// Forgets what has expired; for the jobs.
 pub async fn forget_expired(app: &App) -> Result<()> {
     let mut tx = Tx::begin(&app.databases.main()).await?;
     auth::delete_expired(&mut tx, clock::real()).await?;
+    stored_access::forget(&mut tx, clock::real() - Duration::hours(1)).await?;
     tx.commit().await?;
     Ok(())
 }

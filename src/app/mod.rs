@@ -1,5 +1,6 @@
 //! The use cases, and what all of them share: settings, databases, ids and the clock.
 
+pub mod access;
 pub mod app_store_api;
 pub mod app_store_history;
 pub mod areas;
@@ -22,6 +23,7 @@ pub mod places;
 pub mod purchases;
 pub mod refunds;
 pub mod relay;
+pub mod reports;
 pub mod search;
 pub mod store;
 pub mod users;
@@ -36,6 +38,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::app::access::Access;
 use crate::app::clock::Clock;
 use crate::app::ids::Ids;
 use crate::app::keys::Keys;
@@ -66,6 +69,7 @@ pub struct App {
     pub ids: Ids,
     pub clock: Clock,
     pub keys: Keys,
+    pub access: Access,
     vault: Vault,
     toss: Toss,
     kakao: Arc<KakaoLocal>,
@@ -115,13 +119,16 @@ impl App {
         .await?;
         let tasks = Tasks { runtime: Handle::current(), tracker: TaskTracker::new() };
         let news = News::default();
-        Ok(Arc::new(Self {
+        let access = Access::default();
+        access.reload(&databases).await.map_err(told)?;
+        let app = Arc::new(Self {
             config,
             databases,
             cache,
             ids,
             clock,
             keys,
+            access,
             vault,
             toss,
             kakao,
@@ -130,7 +137,9 @@ impl App {
             store,
             news,
             tasks,
-        }))
+        });
+        access::follow(&app);
+        Ok(app)
     }
 
     /// Whether requests can be served: the databases answer and have the tables that this program knows.

@@ -48,6 +48,14 @@ pub struct Dispute {
     pub decided_at: Option<Time>,
 }
 
+crate::words! {
+    /// What becomes of a payout.
+    pub enum PayoutOutcome {
+        /// The host has been paid at the bank.
+        Paid => "paid",
+    }
+}
+
 /// Money for the host, paid by an operator outside of this system and recorded here once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payout {

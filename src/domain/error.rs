@@ -143,6 +143,7 @@ words! {
         NotFalling => "not_falling",
         NotAllowedHere => "not_allowed_here",
         NotPermittedWord => "not_permitted_word",
+        Offensive => "offensive",
     }
 }
 
@@ -161,6 +162,7 @@ words! {
         TokenExpired => "token_expired",
         RefreshTokenInvalid => "refresh_token_invalid",
         IdentityTokenInvalid => "identity_token_invalid",
+        Suspended => "suspended",
         TrustTooLow => "trust_too_low",
         NotTheHost => "not_the_host",
         NotTheOwner => "not_the_owner",
@@ -198,6 +200,8 @@ words! {
         PayoutFrozen => "payout_frozen",
         PurchaseTaken => "purchase_taken",
         NoBoosts => "no_boosts",
+        AlreadyReported => "already_reported",
+        ActiveParty => "active_party",
         // Money.
         PaymentDeclined => "payment_declined",
         PaymentUnavailable => "payment_unavailable",

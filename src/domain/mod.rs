@@ -17,6 +17,7 @@ pub mod payment;
 pub mod place;
 pub mod purchase;
 pub mod refund;
+pub mod report;
 pub mod split;
 pub mod terms;
 pub mod text;

@@ -13,7 +13,7 @@ use crate::domain::error::{Error, FieldFault, Result};
 use crate::domain::json::present;
 use crate::domain::user::{self, Language};
 use crate::errors;
-use crate::http::extract::{Caller, Json};
+use crate::http::extract::{Holder, Json};
 use crate::http::schema::Timestamp;
 use crate::http::users::Me;
 
@@ -56,7 +56,7 @@ pub struct NewDevSession {
     handle: String,
 }
 
-errors!(CreateDevSessionErrors: BODY);
+errors!(CreateDevSessionErrors: BODY; Suspended);
 
 /// Be a made-up user
 ///
@@ -138,7 +138,7 @@ pub struct AppleSignIn {
     authorization_code: Option<String>,
 }
 
-errors!(CreateAppleSessionErrors: BODY; IdentityTokenInvalid, NotFound, SignInUnavailable, SignInUnusable, SignInTimedOut);
+errors!(CreateAppleSessionErrors: BODY; Suspended, IdentityTokenInvalid, NotFound, SignInUnavailable, SignInUnusable, SignInTimedOut);
 
 /// Sign in with Apple
 ///
@@ -179,7 +179,7 @@ pub struct KakaoSignIn {
     nonce: String,
 }
 
-errors!(CreateKakaoSessionErrors: BODY; IdentityTokenInvalid, NotFound, SignInUnavailable, SignInUnusable, SignInTimedOut);
+errors!(CreateKakaoSessionErrors: BODY; Suspended, IdentityTokenInvalid, NotFound, SignInUnavailable, SignInUnusable, SignInTimedOut);
 
 /// Sign in with Kakao
 ///
@@ -223,7 +223,7 @@ pub struct Refresh {
     refresh_token: String,
 }
 
-errors!(RefreshSessionErrors: BODY; RefreshTokenInvalid);
+errors!(RefreshSessionErrors: BODY; RefreshTokenInvalid, Suspended);
 
 /// Stay signed in
 ///
@@ -253,20 +253,20 @@ pub async fn refresh_session(app: Data<App>, refresh: Json<Refresh>) -> Result<J
     Ok(Json(auth::refresh(&app, &refresh.0.refresh_token).await?.into()))
 }
 
-errors!(DeleteSessionErrors: CALLER);
+errors!(DeleteSessionErrors:; Unauthenticated, TokenExpired);
 
 /// Sign out
 ///
-/// Ends the session of the access token: it cannot be refreshed any more. The access token itself lives on for its last
-/// minutes, so forget it.
+/// Ends the session of the access token: it cannot be refreshed any more, and within seconds the access token is good for
+/// nothing but this.
 #[utoipa::path(
     tag = "Sessions",
     security(("bearer" = [])),
     responses((status = 204, description = "The session has ended."), DeleteSessionErrors),
 )]
 #[delete("/v1/sessions/current")]
-pub async fn delete_session(app: Data<App>, caller: Caller) -> Result<HttpResponse> {
-    auth::sign_out(&app, caller.session_id).await?;
+pub async fn delete_session(app: Data<App>, holder: Holder) -> Result<HttpResponse> {
+    auth::sign_out(&app, holder.0.session_id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -151,6 +151,7 @@ pub const fn row(code: Code) -> Row {
         Code::TokenExpired => Row::new(S::UNAUTHORIZED, "The access token has expired", "로그인 시간이 지났어요. 갱신이 필요해요.", "The access token has expired; refresh the session."),
         Code::RefreshTokenInvalid => Row::new(S::UNAUTHORIZED, "The refresh token is not valid (any more)", "다시 로그인해 주세요.", "Please sign in again."),
         Code::IdentityTokenInvalid => Row::new(S::UNAUTHORIZED, "The identity token is not good for us", "로그인 정보를 확인할 수 없어요. 다시 시도해 주세요.", "The identity token is not valid; sign in with the provider again."),
+        Code::Suspended => Row::new(S::FORBIDDEN, "The user is suspended", "이용이 정지된 계정이에요.", "This account is suspended."),
         Code::TrustTooLow => Row::new(S::FORBIDDEN, "The user's trust is too low", "신뢰 점수가 낮아 이용할 수 없어요.", "Your trust score is too low for this."),
         Code::NotTheHost => Row::new(S::FORBIDDEN, "Only the host can do this", "방장만 할 수 있어요.", "Only the host can do this."),
         Code::NotTheOwner => Row::new(S::FORBIDDEN, "Only the order's owner can do this", "주문한 사람만 할 수 있어요.", "Only the order's owner can do this."),
@@ -188,6 +189,8 @@ pub const fn row(code: Code) -> Row {
         Code::PayoutFrozen => Row::new(S::CONFLICT, "Open disputes freeze the payout", "분쟁이 끝나야 지급할 수 있어요.", "Open disputes freeze the payout."),
         Code::PurchaseTaken => Row::new(S::CONFLICT, "The purchase is another user's", "다른 계정에서 이미 사용한 구매예요.", "This purchase belongs to another account."),
         Code::NoBoosts => Row::new(S::CONFLICT, "The user has no boost left", "남은 부스트가 없어요.", "You have no boost left."),
+        Code::AlreadyReported => Row::new(S::CONFLICT, "The caller has reported this already", "이미 신고했어요.", "You have reported this already."),
+        Code::ActiveParty => Row::new(S::CONFLICT, "A party between its lock and its settlement needs the user", "진행 중인 파티가 끝나야 탈퇴할 수 있어요.", "A party of yours is under way; the account can be deleted when it is settled."),
 
         Code::PaymentDeclined => Row::new(S::PAYMENT_REQUIRED, "The payment was declined", "결제가 거절되었어요.", "The payment was declined; see decline_code.").outcome(Outcome::Declined),
         Code::PaymentUnavailable => Row::new(S::SERVICE_UNAVAILABLE, "The payment provider cannot be reached; nothing was charged", "결제사에 연결할 수 없어요. 청구되지 않았어요.", "The payment provider cannot be reached. Nothing was charged.").retry_after(5_000).outcome(Outcome::NotAttempted).logged_at(Level::WARN),
@@ -231,6 +234,7 @@ const fn field_detail(fault: FieldFault) -> [&'static str; 2] {
         FieldFault::NotFalling => ["점점 작아져야 해요.", "The values must not rise."],
         FieldFault::NotAllowedHere => ["여기서는 쓸 수 없어요.", "It is not allowed here."],
         FieldFault::NotPermittedWord => ["선택할 수 없는 값이에요.", "It is none of the permitted words."],
+        FieldFault::Offensive => ["쓸 수 없는 말이 있어요.", "It has words that are not welcome here."],
     }
 }
 

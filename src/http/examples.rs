@@ -118,6 +118,46 @@ fn of(operation: &str, shape: &str) -> Option<Value> {
             _ => "joined",
         }),
         "PaymentView" => payment(if operation.ends_with(" 202") { "confirming" } else { "paid" }),
+        _ => return operators(shape),
+    })
+}
+
+fn operators(shape: &str) -> Option<Value> {
+    let report = json!({
+        "id": USER, "reporter_id": GUEST, "subject_type": "party", "subject_id": PARTY, "accused_id": USER,
+        "reason": "inappropriate", "note": "욕설이 있어요", "state": "open", "created_at": "2026-12-01T12:30:00.000Z",
+    });
+    let dispute = json!({
+        "id": USER, "party_id": PARTY, "order_id": ORDER, "kind": "item_missing", "state": "open",
+        "note": "콜라가 빠졌어요", "amount_krw": 2_000, "frozen_krw": 13_000, "opened_at": "2026-12-01T12:00:00.000Z",
+    });
+    let payout = json!({
+        "id": USER, "party_id": PARTY, "host_id": USER, "amount_krw": 26_000, "due_at": "2026-12-02T11:10:00.000Z",
+    });
+    Some(match shape {
+        "ReportCasesPage" => json!({"items": [report]}),
+        "ReportDecision" => json!({"outcome": "dismissed", "note": "문제가 없습니다"}),
+        "ReportCase" => with(
+            report,
+            json!({
+                "state": "dismissed", "decision_note": "문제가 없습니다", "decided_at": "2026-12-01T13:00:00.000Z",
+            }),
+        ),
+        "DisputeCasesPage" => json!({"items": [dispute]}),
+        "DisputeDecision" => json!({"outcome": "upheld", "refund_krw": 2_000, "note": "콜라 값을 돌려드립니다"}),
+        "DisputeCase" => with(
+            dispute,
+            json!({
+                "state": "decided", "refund_krw": 2_000, "decided_at": "2026-12-01T13:00:00.000Z",
+            }),
+        ),
+        "PayoutsPage" => json!({"items": [with(payout, json!({"open_disputes": 0}))]}),
+        "PayoutDecision" => json!({"outcome": "paid", "amount_krw": 26_000, "note": "KB 20261202-0001"}),
+        "PayoutView" => with(payout, json!({"paid_at": "2026-12-02T12:00:00.000Z"})),
+        "NewSuspension" => json!({"note": "반복된 사기 신고"}),
+        "SuspensionView" => json!({
+            "user_id": USER, "note": "반복된 사기 신고", "suspended_at": "2026-12-01T13:00:00.000Z",
+        }),
         _ => return None,
     })
 }

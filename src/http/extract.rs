@@ -4,6 +4,7 @@ mod body;
 pub mod cursor;
 mod etag;
 mod idempotency;
+mod operator;
 mod parameters;
 mod strict;
 
@@ -15,6 +16,7 @@ use std::future::{Ready, ready};
 pub use body::Json;
 pub use etag::ETag;
 pub use idempotency::{Fingerprint, IdempotencyKey, Keyed};
+pub use operator::Operator;
 pub use parameters::{Path, Query};
 
 use crate::app::auth::Session;
@@ -40,11 +42,32 @@ impl FromRequest for Caller {
 }
 
 fn caller(request: &HttpRequest) -> Result<Caller> {
+    let Holder(caller) = holder(request)?;
+    app(request)?.access.check(caller.user_id, caller.session_id)?;
+    Ok(caller)
+}
+
+/// Whose access token it is, whatever has become of him and of his session: for what a phone says again that has not heard
+/// the answer.
+pub struct Holder(pub Caller);
+
+impl FromRequest for Holder {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(holder(request))
+    }
+}
+
+fn holder(request: &HttpRequest) -> Result<Holder> {
     let token = bearer(request).ok_or(Code::Unauthenticated)?;
-    let app =
-        request.app_data::<web::Data<App>>().ok_or_else(|| Error::internal(Code::Internal, "no App in app_data"))?;
-    let access = app.keys.verify(token, clock::real())?;
-    Ok(Caller { user_id: access.user_id, session_id: access.session_id })
+    let access = app(request)?.keys.verify(token, clock::real())?;
+    Ok(Holder(Caller { user_id: access.user_id, session_id: access.session_id }))
+}
+
+fn app(request: &HttpRequest) -> Result<&web::Data<App>> {
+    request.app_data::<web::Data<App>>().ok_or_else(|| Error::internal(Code::Internal, "no App in app_data"))
 }
 
 fn bearer(request: &HttpRequest) -> Option<&str> {

@@ -1,5 +1,6 @@
 //! HTTP: who asks, in which shape, with which status; what happens then is in `app`.
 
+mod admin;
 mod auth;
 mod docs;
 mod edge;
@@ -14,6 +15,7 @@ mod payments;
 mod places;
 mod purchases;
 mod quotes;
+mod reports;
 mod rooms;
 pub mod schema;
 mod search;
@@ -90,6 +92,18 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
     routes.service(places::find_places);
     routes.service(places::find_addresses);
     routes.service(places::find_regions);
+
+    routes.service(reports::report_something);
+
+    routes.service(admin::reports::list_reports);
+    routes.service(admin::reports::decide_report);
+    routes.service(admin::disputes::list_disputes);
+    routes.service(admin::disputes::decide_dispute);
+    routes.service(admin::payouts::list_payouts);
+    routes.service(admin::payouts::decide_payout);
+    routes.service(admin::cancel_any_party);
+    routes.service(admin::suspend_user);
+    routes.service(admin::unsuspend_user);
 
     routes.service(health::get_livez);
     routes.service(health::get_readyz);

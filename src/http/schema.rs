@@ -143,7 +143,7 @@ fn header_parameter(name: &str, words: &str, example: &str, required: Required) 
 /// The refusals that any operation can answer with.
 pub const ALWAYS: &[Code] = &[Code::Busy, Code::DatabaseUnavailable, Code::Internal];
 /// Those of an operation that wants to know who asks.
-pub const CALLER: &[Code] = &[Code::Unauthenticated, Code::TokenExpired];
+pub const CALLER: &[Code] = &[Code::Unauthenticated, Code::TokenExpired, Code::Suspended];
 /// Those of an operation with a JSON body.
 pub const BODY: &[Code] = &[Code::Malformed, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::Invalid];
 /// Those of an operation with parameters in its query.
@@ -218,12 +218,13 @@ fn problem_response(codes: &[Code]) -> Response {
     tags(
         (name = "Developing", description = "In development only: tokens for made-up users, and the rules' clock."),
         (name = "Sessions", description = "Signing in, staying signed in, signing out."),
-        (name = "People", description = "Profiles and blocks."),
+        (name = "People", description = "Profiles, blocks and reports."),
         (name = "Parties", description = "From the first order to the last won."),
         (name = "Orders", description = "A member's seat and what it costs."),
         (name = "Payments", description = "Paying for a seat, through Toss Payments."),
         (name = "Purchases", description = "What is bought in the App Store: Plus and boosts."),
         (name = "Places", description = "Places, addresses and neighbourhoods on the map."),
+        (name = "Operators", description = "For the staff; to others nothing is here. Every act is written down."),
         (name = "Webhooks", description = "For the providers."),
         (name = "Service", description = "Whether the service lives, and the keys of its tokens."),
     ),

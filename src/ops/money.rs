@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::app::operators;
+use crate::app::operators::{self, By, Slice};
 use crate::domain::error::Code;
 use crate::domain::id::Id;
 use crate::domain::money::Krw;
@@ -18,13 +18,17 @@ pub struct Decision {
 /// `nbbang disputes list`
 pub async fn disputes_list() -> ExitCode {
     with_app(|app| async move {
-        let open = operators::disputes(&app).await.map_err(|error| error.to_string())?;
+        let open = operators::disputes(&app, Slice::ALL).await.map_err(|error| error.to_string())?.items;
         let line = |d: operators::OpenDispute| {
             let asked = d.asked_krw.map_or_else(|| "all".to_owned(), |krw| krw.to_string());
             let note = d.note.unwrap_or_default();
             format!(
                 "order {} party {} {} asks {asked} of {} KRW since {}: {note}",
-                d.order_id, d.party_id, d.kind, d.frozen_krw, d.opened_at
+                d.order_id,
+                d.party_id,
+                d.kind.word(),
+                d.frozen_krw,
+                d.opened_at
             )
         };
         Ok(told(open.into_iter().map(line), "No dispute waits for a decision."))
@@ -37,7 +41,8 @@ pub async fn disputes_decide(decision: Decision) -> ExitCode {
     let Some(order) = Id::parse(&decision.order) else { return not_an_id(&decision.order) };
     with_app(|app| async move {
         let Decision { refund_krw, note, .. } = decision;
-        operators::decide(&app, order, Krw::new(refund_krw), &note).await.map_err(|error| error.to_string())?;
+        let decided = operators::decide(&app, By::Command, order, Krw::new(refund_krw), &note).await;
+        decided.map_err(|error| error.to_string())?;
         Ok(vec![format!("{refund_krw} KRW go back to the guest, the rest to the host.")])
     })
     .await
@@ -46,7 +51,7 @@ pub async fn disputes_decide(decision: Decision) -> ExitCode {
 /// `nbbang payouts list`
 pub async fn payouts_list() -> ExitCode {
     with_app(|app| async move {
-        let unpaid = operators::payouts(&app).await.map_err(|error| error.to_string())?;
+        let unpaid = operators::payouts(&app, Slice::ALL).await.map_err(|error| error.to_string())?.items;
         let line = |p: operators::UnpaidPayout| {
             format!(
                 "payout {} party {} host {} {} KRW due {}, {} open disputes",
@@ -64,7 +69,7 @@ pub async fn payouts_paid(party: String, payout: String, amount_krw: i64, note: 
         return not_an_id(&format!("{party} or {payout}"));
     };
     with_app(|app| async move {
-        let paid = operators::paid_out(&app, party_id, payout_id, Krw::new(amount_krw), note).await;
+        let paid = operators::paid_out(&app, By::Command, party_id, payout_id, Krw::new(amount_krw), note).await;
         paid.map_err(|error| match error.code {
             Code::AmountMismatch => format!(
                 "{amount_krw} KRW is not what is owed now: a decision or a cancellation has changed it. Nothing was entered; \
@@ -96,7 +101,7 @@ pub async fn reviews_list() -> ExitCode {
 pub async fn reviews_retry(payment: String) -> ExitCode {
     let Some(id) = Id::parse(&payment) else { return not_an_id(&payment) };
     with_app(|app| async move {
-        operators::try_again(&app, id).await.map_err(|error| error.to_string())?;
+        operators::try_again(&app, By::Command, id).await.map_err(|error| error.to_string())?;
         Ok(vec!["The jobs try it once more.".to_owned()])
     })
     .await
@@ -106,7 +111,7 @@ pub async fn reviews_retry(payment: String) -> ExitCode {
 pub async fn transfers_unpaid(order: String) -> ExitCode {
     let Some(id) = Id::parse(&order) else { return not_an_id(&order) };
     with_app(|app| async move {
-        operators::unpaid(&app, id).await.map_err(|error| error.to_string())?;
+        operators::unpaid(&app, By::Command, id).await.map_err(|error| error.to_string())?;
         Ok(vec!["The transfer counts as unpaid.".to_owned()])
     })
     .await
@@ -116,7 +121,7 @@ pub async fn transfers_unpaid(order: String) -> ExitCode {
 pub async fn parties_cancel(party: String) -> ExitCode {
     let Some(id) = Id::parse(&party) else { return not_an_id(&party) };
     with_app(|app| async move {
-        operators::cancel(&app, id).await.map_err(|error| error.to_string())?;
+        operators::cancel(&app, By::Command, id).await.map_err(|error| error.to_string())?;
         Ok(vec!["The party is cancelled; everybody gets his money back.".to_owned()])
     })
     .await
@@ -126,7 +131,7 @@ pub async fn parties_cancel(party: String) -> ExitCode {
 pub async fn parties_complete(party: String) -> ExitCode {
     let Some(id) = Id::parse(&party) else { return not_an_id(&party) };
     with_app(|app| async move {
-        operators::complete(&app, id).await.map_err(|error| error.to_string())?;
+        operators::complete(&app, By::Command, id).await.map_err(|error| error.to_string())?;
         Ok(vec!["The party is completed.".to_owned()])
     })
     .await

@@ -1,5 +1,7 @@
 //! SQL, and the one place where a failure of the database becomes a code; it decides nothing about parties or money.
 
+pub mod access;
+pub mod acts;
 pub mod app_store_history;
 pub mod areas;
 pub mod auth;
@@ -22,6 +24,7 @@ pub mod parties;
 pub mod payments;
 pub mod pool;
 pub mod purchases;
+pub mod reports;
 pub mod shards;
 pub mod slots;
 pub mod testers;

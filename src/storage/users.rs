@@ -26,7 +26,8 @@ pub async fn find(conn: &mut PgConnection, id: Id<User>) -> Result<Option<User>>
     let row = bounded(
         sqlx::query_as!(
             UserRow,
-            "select id, nickname, trust, language, app_account_token, created_at from users where id = $1",
+            "select id, nickname, trust, language, app_account_token, created_at from users
+             where id = $1 and erased_at is null",
             id.raw(),
         )
         .fetch_optional(conn),
@@ -45,7 +46,8 @@ pub async fn change(
     let row = bounded(
         sqlx::query_as!(
             UserRow,
-            "update users set nickname = coalesce($2, nickname), language = coalesce($3, language) where id = $1
+            "update users set nickname = coalesce($2, nickname), language = coalesce($3, language)
+         where id = $1 and erased_at is null
          returning id, nickname, trust, language, app_account_token, created_at",
             id.raw(),
             nickname,
@@ -58,7 +60,10 @@ pub async fn change(
 }
 
 pub async fn exists(conn: &mut PgConnection, id: Id<User>) -> Result<bool> {
-    let there = sqlx::query_scalar!(r#"select exists (select from users where id = $1) as "there!""#, id.raw());
+    let there = sqlx::query_scalar!(
+        r#"select exists (select from users where id = $1 and erased_at is null) as "there!""#,
+        id.raw()
+    );
     bounded(there.fetch_one(conn)).await
 }
 

@@ -234,6 +234,7 @@ async fn signing_out_ends_the_session() {
         server.by(&session, TestRequest::delete().uri("/v1/sessions/current")).await.is(204);
     }
     server.refresh(&session).await.refuses(401, "refresh_token_invalid");
+    server.get(&session, "/v1/me").await.refuses(401, "unauthenticated");
 }
 
 #[actix_web::test]

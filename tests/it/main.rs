@@ -25,6 +25,8 @@ mod wire;
 mod world;
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod agreement;
 #[cfg(test)]
 mod auth;
@@ -98,6 +100,8 @@ mod races;
 mod refund_faults;
 #[cfg(test)]
 mod refunds;
+#[cfg(test)]
+mod reports;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

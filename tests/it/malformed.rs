@@ -10,9 +10,9 @@ use crate::world::{World, world};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-/// A party of mina's with an order of juno's, who asks.
+/// A party of mina's with an order of juno's, who asks and is an operator.
 pub async fn scene(world: &World) -> (Person, Ids) {
-    let (mina, juno) = (world.person("mina").await, world.person("juno").await);
+    let (mina, juno) = (world.person("mina").await, world.operator("juno").await);
     let party = mina.opens(draft(&json!({}))).await;
     let order = juno.joins(&party, food(8_000)).await.expect(201);
     let ids = Ids {

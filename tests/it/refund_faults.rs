@@ -1,6 +1,6 @@
 //! Refunds whose way to the provider goes wrong: each is done once in the end, or a person looks at it.
 
-use nbbang::app::operators;
+use nbbang::app::operators::{self, By};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -138,10 +138,13 @@ async fn a_definite_refusal_is_for_a_person() {
             let waiting = operators::reviews(&world.app).await.unwrap();
             assert_eq!((waiting.len(), waiting[0].refused_krw), (1, 10_000), "{code}");
             // The cause is mended, and a person says so.
-            operators::try_again(&world.app, waiting[0].payment_id).await.unwrap();
+            operators::try_again(&world.app, By::Command, waiting[0].payment_id).await.unwrap();
             world.settle().await;
             assert_eq!(table.seat().await, ("left".to_owned(), 10_000, 10_000), "{code}");
-            assert!(operators::try_again(&world.app, waiting[0].payment_id).await.is_err(), "nothing is left to try");
+            assert!(
+                operators::try_again(&world.app, By::Command, waiting[0].payment_id).await.is_err(),
+                "nothing is left to try"
+            );
         }
     })
     .await;

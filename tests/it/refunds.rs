@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use nbbang::app::operators;
+use nbbang::app::operators::{self, By, Slice};
 use nbbang::domain::error::Code;
 use nbbang::domain::id::Id;
 use nbbang::domain::money::Krw;
@@ -213,7 +213,9 @@ async fn a_dispute_goes_where_an_operator_says() {
             assert_eq!(unpaid(&world, &table).await, None, "{name}: half of the guests freeze the payout");
 
             for _ in 0..2 {
-                operators::decide(&world.app, order_id(&table), Krw::new(refund), "looked at it").await.unwrap();
+                operators::decide(&world.app, By::Command, order_id(&table), Krw::new(refund), "looked at it")
+                    .await
+                    .unwrap();
             }
             settles(&world).await;
             assert_eq!(table.seat().await, ("picked_up".to_owned(), 10_000, refund), "{name}");
@@ -234,7 +236,7 @@ async fn an_operator_who_cancels_gives_back_what_a_dispute_froze() {
         let table = arrived(&world, "juno", 22_000).await;
         let path = format!("/v1/orders/{}/dispute", table.order);
         table.guest.put(&path, json!({"kind": "not_handed_over"})).await.expect(200);
-        operators::cancel(&world.app, party_id(&table)).await.unwrap();
+        operators::cancel(&world.app, By::Command, party_id(&table)).await.unwrap();
         all_is_back(&world, &table, "cancelled").await;
         assert_eq!(id(&table.guest.room(&table.party).await), table.party);
     })
@@ -251,10 +253,12 @@ fn party_id(table: &Table) -> Id<nbbang::domain::party::Party> {
 
 /// What the operators' list has for the party's host, once it can be paid.
 async fn unpaid(world: &World, table: &Table) -> Option<i64> {
-    let payouts = operators::payouts(&world.app).await.unwrap();
+    let payouts = operators::payouts(&world.app, Slice::ALL).await.unwrap().items;
     let mut own = payouts.into_iter().filter(|payout| payout.party_id == party_id(table));
     let payout = own.next()?;
-    let pay = |amount| operators::paid_out(&world.app, payout.party_id, payout.id, amount, Some("KB 1".to_owned()));
+    let pay = |amount| {
+        operators::paid_out(&world.app, By::Command, payout.party_id, payout.id, amount, Some("KB 1".to_owned()))
+    };
     let (more, paid) = (pay(Krw::new(payout.amount_krw + 1)).await, pay(Krw::new(payout.amount_krw)).await);
     assert_eq!(more.unwrap_err().code, Code::AmountMismatch, "only what is owed");
     paid.is_ok().then_some(payout.amount_krw)
