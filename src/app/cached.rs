@@ -77,7 +77,7 @@ fn with_people(listing: Listing, people: &People, finished: Finished<Listing>) -
 impl Seen {
     fn of(entry: Entry) -> Option<Self> {
         let mut body = entry.body;
-        let open_until = of_unix_ms(body.try_get_i64_le().ok()?)?;
+        let open_until = of_unix_ms(body.try_get_i64_le().ok()?);
         let category = *Category::ALL.get(usize::from(body.try_get_u8().ok()?))?;
         let count = body.try_get_u16_le().ok()?;
         let host = Id::from_raw(body.try_get_i64_le().ok()?);
@@ -130,7 +130,7 @@ fn untiled(mut body: Bytes) -> Option<Vec<Spot>> {
     let next = || {
         let id = Id::from_raw(body.try_get_i64_le().ok()?);
         let area = Point::new(body.try_get_f64_le().ok()?, body.try_get_f64_le().ok()?)?;
-        Some(Spot { id, area, boosted_at: of_unix_ms(body.try_get_i64_le().ok()?)? })
+        Some(Spot { id, area, boosted_at: of_unix_ms(body.try_get_i64_le().ok()?) })
     };
     std::iter::repeat_with(next).take(count).collect()
 }
@@ -139,9 +139,9 @@ fn unix_ms(time: Time) -> i64 {
     i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
 }
 
-/// No time for 0; none at all if it is no time.
-fn of_unix_ms(ms: i64) -> Option<Option<Time>> {
-    if ms == 0 { Some(None) } else { Time::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok().map(Some) }
+/// None for 0, and for what is no time.
+fn of_unix_ms(ms: i64) -> Option<Time> {
+    (ms != 0).then(|| Time::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()).flatten()
 }
 
 fn ids<T>(from: &mut Bytes, count: usize) -> Option<Vec<Id<T>>> {

@@ -76,8 +76,8 @@ async fn from_tiles(
     let as_of = nearby.after.map_or(now, |after| after.as_of);
     let tiles = nearby.centre.tiles_within(nearby.radius_m);
     let open = try_join_all(tiles.into_iter().map(|tile| cached::tile(app, tile))).await?;
-    let placed = open.into_iter().flatten().map(|spot| spot.place(nearby.centre, as_of));
-    let mut places: Vec<Place> = placed.filter(|place| nearby.wants(place)).collect();
+    let spots = open.into_iter().flatten().map(|spot| spot.place(nearby.centre, as_of));
+    let mut places: Vec<Place> = spots.filter(|place| nearby.wants(place)).collect();
     places.sort_unstable_by(Place::compare);
     places.dedup_by_key(|place| place.id);
     let shown = |seen: &Seen| {
