@@ -8,7 +8,7 @@ use crate::domain::Time;
 use crate::domain::error::{Code, Result};
 use crate::domain::id::Id;
 use crate::domain::purchase::claim::counts;
-use crate::domain::purchase::{Environment, State, Subscription, grant, subscription};
+use crate::domain::purchase::{Environment, Subscription, SubscriptionState, grant, subscription};
 use crate::domain::terms::Limits;
 use crate::domain::user::User;
 use crate::storage::{boosts, bounded, patiently, purchases, testers, using};
@@ -22,7 +22,7 @@ pub struct Entitlements {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plus {
-    pub state: State,
+    pub state: SubscriptionState,
     /// Of the subscription that counts; none if there never was one.
     #[serde(with = "time::serde::rfc3339::option", default)]
     pub expires_at: Option<Time>,
@@ -44,7 +44,7 @@ pub(super) async fn of(app: &App, conn: &mut PgConnection, user: Id<User>, now: 
             will_renew: Some(it.will_renew()),
             environment: Some(environment),
         },
-        None => Plus { state: State::None, expires_at: None, will_renew: None, environment: None },
+        None => Plus { state: SubscriptionState::None, expires_at: None, will_renew: None, environment: None },
     };
     Ok(Entitlements { plus, boosts: balance(app, conn, user, is_tester).await? })
 }

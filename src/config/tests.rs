@@ -112,10 +112,15 @@ fn settings_that_belong_together_come_together() {
     for (name, value) in [
         ("NBBANG_APPLE_LOGIN_TEAM_ID", "team"),
         ("NBBANG_APP_STORE_API_KEY_ID", "id"),
+        ("NBBANG_APP_STORE_BUNDLE_ID", "app.nbbang"),
         ("NBBANG_OPS_LISTEN", "127.0.0.1:8080"),
     ] {
         assert_eq!(mistakes(&[DATABASES, &[(name, value)]]).len(), 1, "{name}");
     }
+    let sandbox = [("NBBANG_APP_STORE_BUNDLE_ID", "app.nbbang"), ("NBBANG_APP_STORE_ENVIRONMENTS", "sandbox")];
+    let config = read(&[PROD, DATABASES, &sandbox]).unwrap();
+    assert_eq!(config.app_store.environments, [Environment::Sandbox]);
+    assert!(!config.sandbox_for_all && read(&[DATABASES]).unwrap().sandbox_for_all);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::app::entitlements::{self, Entitlements};
 use crate::app::{App, purchases};
 use crate::domain::error::{Code, Error, Result};
-use crate::domain::purchase::{Environment, Grants, Kind, Product, State as PlusState};
+use crate::domain::purchase::{Environment, Grants, Kind, Product, SubscriptionState};
 use crate::errors;
 use crate::http::extract::{Caller, Json, Keyed};
 use crate::http::schema::{IdempotencyKey, Timestamp};
@@ -71,7 +71,7 @@ pub struct PlusView {
     /// Whether its limits apply: two hosted parties, twenty members.
     #[schema(example = true)]
     active: bool,
-    state: PlusState,
+    state: SubscriptionState,
     /// Until when there is access, if nothing else happens.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,

@@ -182,6 +182,30 @@ async fn every_answer_has_its_shape_on_the_way_of_a_transfer_party() {
 }
 
 #[tokio::test]
+async fn every_answer_has_its_shape_of_what_is_bought() {
+    world(|world| async move {
+        let contract = Contract::new();
+        let mina = world.person("mina").await;
+        let sold = contract.holds("list_products", 200, mina.get("/v1/products").await);
+        let product = json!({"product_id": "boost_5", "kind": "consumable", "grants": {"plus": false, "boosts": 5}});
+        assert!(sold["items"].as_array().unwrap().contains(&product), "{sold}");
+        let none = contract.holds("get_entitlements", 200, mina.get("/v1/me/entitlements").await);
+        assert_eq!(none, json!({"plus": {"active": false, "state": "none"}, "boosts": 0}));
+        for product in ["plus_monthly", "boost_1"] {
+            let signed = world.mints(json!({"product_id": product})).await;
+            let has = contract.holds("buy", 200, mina.hands_in(&signed).await);
+            assert_eq!(names(&has["plus"]), sorted("active state expires_at will_renew environment"));
+        }
+        let me = contract.holds("get_me", 200, mina.get("/v1/me").await);
+        assert_eq!(names(&me), sorted("id nickname trust created_at app_account_token language plus_until"));
+        let party = mina.opens(draft(&json!({}))).await;
+        let room = contract.holds("boost_party", 200, mina.does(&party, "boost").await);
+        assert_eq!((names(&room), &room["boosted"]), (sorted(&format!("{PARTY} {ROOM}")), &json!(true)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn tags_save_answers_and_guard_changes() {
     world(|world| async move {
         let (mina, juno) = (world.person("mina").await, world.person("juno").await);

@@ -315,11 +315,6 @@ impl Party {
         Point { lat: self.terms.pickup.lat, lng: self.terms.pickup.lng }
     }
 
-    /// What a payment is called in the provider's window.
-    pub fn order_name(&self) -> &str {
-        &self.terms.store.name
-    }
-
     /// The split as it is, or as it would be if the party were locked now.
     pub fn present_quote(&self) -> Quote {
         self.quote.clone().unwrap_or_else(|| self.estimate())

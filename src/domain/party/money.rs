@@ -17,6 +17,11 @@ use crate::domain::refund::{Cancellation, Refund, RefundReason, RefundState};
 use crate::domain::terms::Settlement;
 
 impl Party {
+    /// What a payment is called in the provider's window.
+    pub fn order_name(&self) -> &str {
+        &self.terms.store.name
+    }
+
     /// Begins an attempt to pay; false if nothing is to be sent, because one is under way or through.
     pub fn begin_payment(&mut self, id: Id<Payment>, payment_key: &str, amount: Krw, now: Time) -> Result<bool> {
         let closed = self.state == State::Open && now >= self.terms.deadline_at;

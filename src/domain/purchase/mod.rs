@@ -9,5 +9,5 @@ mod words;
 
 pub use notice::Effect;
 pub use product::{Catalogue, Grants, Kind, Product};
-pub use subscription::{State, Subscription};
+pub use subscription::{Subscription, SubscriptionState};
 pub use words::{Environment, NotificationType, Ownership, ProductType, Subtype};

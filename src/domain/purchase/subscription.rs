@@ -67,7 +67,7 @@ pub struct News {
 
 crate::words! {
     /// What a buyer has of a subscription.
-    pub enum State {
+    pub enum SubscriptionState {
         /// Never bought
         None => "none",
         /// Paid for
@@ -83,7 +83,7 @@ crate::words! {
     }
 }
 
-impl State {
+impl SubscriptionState {
     pub const fn has_access(self) -> bool {
         match self {
             Self::Active | Self::Grace => true,
@@ -107,20 +107,20 @@ impl Subscription {
         (after != *before).then_some(after)
     }
 
-    pub fn state(&self, now: Time) -> State {
+    pub fn state(&self, now: Time) -> SubscriptionState {
         let (period, renewal) = (&self.period.what, self.renewal());
         if period.revoked_at.is_some() {
-            State::Revoked
+            SubscriptionState::Revoked
         } else if now < period.ended_at.unwrap_or(period.expires_at) {
-            State::Active
+            SubscriptionState::Active
         } else if period.ended_at.is_some() {
-            State::Expired
+            SubscriptionState::Expired
         } else if renewal.grace_until.is_some_and(|until| now < until) {
-            State::Grace
+            SubscriptionState::Grace
         } else if renewal.is_in_billing_retry && now < period.expires_at.saturating_add(BILLING_RETRY) {
-            State::BillingRetry
+            SubscriptionState::BillingRetry
         } else {
-            State::Expired
+            SubscriptionState::Expired
         }
     }
 

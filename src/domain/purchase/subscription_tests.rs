@@ -37,8 +37,8 @@ fn told<'a>(all: impl IntoIterator<Item = &'a News>) -> Option<Subscription> {
     all.into_iter().fold(None, |before, news| Subscription::after(before.as_ref(), news).or(before))
 }
 
-fn state(all: &[News], at: i64) -> State {
-    told(all).map_or(State::None, |it| it.state(day(at)))
+fn state(all: &[News], at: i64) -> SubscriptionState {
+    told(all).map_or(SubscriptionState::None, |it| it.state(day(at)))
 }
 
 #[test]
@@ -46,12 +46,12 @@ fn it_is_active_until_it_expires_and_a_renewal_goes_on() {
     let bought = news(Effect::Follow, 0, 0);
     assert_eq!(
         [0, 29, 30, 31].map(|at| state(std::slice::from_ref(&bought), at)),
-        [State::Active, State::Active, State::Expired, State::Expired]
+        [SubscriptionState::Active, SubscriptionState::Active, SubscriptionState::Expired, SubscriptionState::Expired]
     );
     let renewed = [bought, news(Effect::Follow, 30, 30)];
     assert_eq!(
         [29, 31, 59, 60].map(|at| state(&renewed, at)),
-        [State::Active, State::Active, State::Active, State::Expired]
+        [SubscriptionState::Active, SubscriptionState::Active, SubscriptionState::Active, SubscriptionState::Expired]
     );
 }
 
@@ -60,18 +60,27 @@ fn a_failed_renewal_has_access_in_grace_and_none_in_retry() {
     let with_grace = [news(Effect::Follow, 0, 0), grace(0, 30, 46)];
     assert_eq!(
         [31, 45, 46, 89, 90].map(|at| state(&with_grace, at)),
-        [State::Grace, State::Grace, State::BillingRetry, State::BillingRetry, State::Expired]
+        [
+            SubscriptionState::Grace,
+            SubscriptionState::Grace,
+            SubscriptionState::BillingRetry,
+            SubscriptionState::BillingRetry,
+            SubscriptionState::Expired
+        ]
     );
     assert_eq!(told(&with_grace).unwrap().access_until(), day(46));
     let over = [with_grace[0].clone(), with_grace[1].clone(), news(Effect::Retry, 0, 46)];
-    assert_eq!(state(&over, 46), State::BillingRetry);
+    assert_eq!(state(&over, 46), SubscriptionState::BillingRetry);
     let without = [news(Effect::Follow, 0, 0), news(Effect::Retry, 0, 30)];
-    assert_eq!(state(&without, 31), State::BillingRetry);
-    assert!(State::Grace.has_access() && !State::BillingRetry.has_access());
+    assert_eq!(state(&without, 31), SubscriptionState::BillingRetry);
+    assert!(SubscriptionState::Grace.has_access() && !SubscriptionState::BillingRetry.has_access());
     let recovered = [without[0].clone(), without[1].clone(), news(Effect::Follow, 40, 40)];
-    assert_eq!([41, 69, 70].map(|at| state(&recovered, at)), [State::Active, State::Active, State::Expired]);
+    assert_eq!(
+        [41, 69, 70].map(|at| state(&recovered, at)),
+        [SubscriptionState::Active, SubscriptionState::Active, SubscriptionState::Expired]
+    );
     let given_up = [without[0].clone(), without[1].clone(), news(Effect::End, 0, 90)];
-    assert_eq!(state(&given_up, 50), State::Expired);
+    assert_eq!(state(&given_up, 50), SubscriptionState::Expired);
 }
 
 #[test]
@@ -79,7 +88,7 @@ fn switching_renewal_off_changes_no_access() {
     let off = Renewal { will_renew: false, is_in_billing_retry: false, grace_until: None };
     let off = News { renewal: Some(off), ..news(Effect::Follow, 0, 5) };
     let it = told(&[news(Effect::Follow, 0, 0), off]).unwrap();
-    assert_eq!((it.state(day(29)), it.will_renew()), (State::Active, false));
+    assert_eq!((it.state(day(29)), it.will_renew()), (SubscriptionState::Active, false));
     // A device says the same again without knowing of renewals, and is not believed about them.
     let from_device = News { renewal: None, ..news(Effect::Follow, 0, 6) };
     assert!(!Subscription::after(Some(&it), &from_device).unwrap().will_renew());
@@ -88,27 +97,27 @@ fn switching_renewal_off_changes_no_access() {
 #[test]
 fn a_refund_takes_back_and_its_reversal_returns() {
     let mut all = vec![news(Effect::Follow, 0, 0), news(Effect::TakeBack, 0, 10)];
-    assert_eq!(state(&all, 11), State::Revoked);
+    assert_eq!(state(&all, 11), SubscriptionState::Revoked);
     all.push(news(Effect::GiveBack, 0, 12));
-    assert_eq!(state(&all, 13), State::Active);
+    assert_eq!(state(&all, 13), SubscriptionState::Active);
     all.push(news(Effect::TakeBack, 0, 14));
-    assert_eq!(state(&all, 15), State::Revoked);
+    assert_eq!(state(&all, 15), SubscriptionState::Revoked);
     // The device's copy says so itself.
     let mut copy = news(Effect::Follow, 0, 16);
     copy.period.revoked_at = Some(day(14));
     all.push(copy);
-    assert_eq!(state(&all, 17), State::Revoked);
+    assert_eq!(state(&all, 17), SubscriptionState::Revoked);
     all.push(news(Effect::Follow, 20, 20));
-    assert_eq!(state(&all, 21), State::Active, "bought again");
+    assert_eq!(state(&all, 21), SubscriptionState::Active, "bought again");
 }
 
 /// Last month's money went back this month: this month stays paid for, in whichever order the two arrive.
 #[test]
 fn a_refund_of_an_earlier_period_leaves_this_one() {
     let all = [news(Effect::Follow, 0, 0), news(Effect::Follow, 30, 30), news(Effect::TakeBack, 0, 35)];
-    assert_eq!(state(&all, 36), State::Active);
+    assert_eq!(state(&all, 36), SubscriptionState::Active);
     let [bought, renewed, refund] = all;
-    assert_eq!(state(&[bought, refund, renewed], 36), State::Active);
+    assert_eq!(state(&[bought, refund, renewed], 36), SubscriptionState::Active);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tables of the rules, told as short stories of one party; `Stage` is the party with a clock and a source of ids.
 
+mod boosts;
 mod clock;
 mod course;
 mod disputes;
