@@ -35,9 +35,9 @@ pub struct Simulator {
 impl Simulator {
     /// Opens `listen` (port 0 picks one). The error is a sentence for people.
     pub async fn bind(listen: &str, webhook_base: &str) -> Result<Self, String> {
-        let world = World::new(webhook_base)?;
         let listener = TcpListener::bind(listen).await.map_err(|e| cannot_listen(listen, &e))?;
         let address = listener.local_addr().map_err(|e| cannot_listen(listen, &e))?;
+        let world = World::new(webhook_base, address)?;
         Ok(Self { listener, address, world: Arc::new(world) })
     }
 
@@ -68,12 +68,12 @@ pub struct World {
 }
 
 impl World {
-    fn new(webhook_base: &str) -> Result<Self, String> {
+    fn new(webhook_base: &str, address: SocketAddr) -> Result<Self, String> {
         Ok(Self {
             clock: Clock::default(),
             faults: Mutex::default(),
             journal: Mutex::default(),
-            app_store: AppStore::new()?,
+            app_store: AppStore::new(address)?,
             toss: Toss::new()?,
             login: Login::default(),
             webhook_base: Mutex::new(webhook_base_of(webhook_base)?),
@@ -104,6 +104,7 @@ async fn route(world: Arc<World>, request: Request) -> Answer {
         ["toss", rest @ ..] => toss::answer(&world, &request, rest).await,
         ["kakao", rest @ ..] => kakao::answer(&world, &request, rest).await,
         ["apple-login", rest @ ..] => login::answer(&world, &request, Issuer::Apple, rest).await,
+        ["app-store", "ocsp"] => app_store::responder(&world, &request).await,
         ["app-store", "inApps", rest @ ..] => app_store::answer(&world, &request, "Production", rest).await,
         ["app-store-sandbox", "inApps", rest @ ..] => app_store::answer(&world, &request, "Sandbox", rest).await,
         ["kakao-login", rest @ ..] => login::answer(&world, &request, Issuer::Kakao, rest).await,

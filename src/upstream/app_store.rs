@@ -2,10 +2,13 @@
 
 mod certificate;
 mod chain;
+mod der;
 mod json;
 mod jws;
+mod ocsp;
 pub mod payload;
 mod rejection;
+mod revocation;
 mod roots;
 pub mod server_api;
 mod shelf;
@@ -22,6 +25,7 @@ use crate::domain::Time;
 use crate::domain::purchase::Environment;
 
 pub use rejection::{Rejection, Rule, Token};
+pub use revocation::Revocation;
 pub use roots::Roots;
 
 pub type Transaction = Verified<payload::Transaction>;

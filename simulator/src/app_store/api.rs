@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::api_codes::{self as codes, Code};
 use super::books::Sale;
 use super::messages::{self, App, millis};
+use super::ocsp::Question;
 use super::page::Page;
 use super::{Shape, history, sales};
 use crate::faults::{Deed, Strike, When};
@@ -27,7 +28,7 @@ pub struct Asked<'a> {
 }
 
 pub async fn answer(world: &World, request: &Request, environment: &'static str, path: &[&str]) -> Answer {
-    hear(world, request);
+    hear(world, request, "api");
     let before = lock(&world.faults).strike("app_store", "api", When::Before);
     if let Some(strike) = before {
         tokio::time::sleep(strike.latency).await;
@@ -207,10 +208,36 @@ fn is_uuid(text: &str) -> bool {
     parts == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-fn hear(world: &World, request: &Request) {
+/// Says whether certificates are revoked, as the controls want it.
+pub async fn responder(world: &World, request: &Request) -> Answer {
+    hear(world, request, "ocsp");
+    let mut faults = [When::Before, When::AfterEffect].into_iter();
+    let strike = faults.find_map(|when| lock(&world.faults).strike("app_store", "ocsp", when));
+    let response = certificate_status(world, request)
+        .map_or_else(|| Response::empty(400), |der| Response::new(200, "application/ocsp-response", der));
+    match strike {
+        None => response.into(),
+        Some(strike) => {
+            tokio::time::sleep(strike.latency).await;
+            spoiled(&strike, response)
+        }
+    }
+}
+
+fn certificate_status(world: &World, request: &Request) -> Option<Vec<u8>> {
+    let question = Question::read(&request.body)?;
+    let said = *lock(&world.app_store.said);
+    Shape::ALL.into_iter().find_map(|shape| {
+        let pki = world.app_store.pki(shape);
+        let status = if pki.is_about_leaf(&question)? { said.first() } else { said.last() };
+        pki.ocsp(&question, *status?, world.clock.now()).ok()
+    })
+}
+
+fn hear(world: &World, request: &Request, operation: &'static str) {
     lock(&world.journal).record(Heard {
         provider: "app_store",
-        operation: "api",
+        operation,
         idempotency_key: None,
         provider_order_id: None,
         payment_key: None,

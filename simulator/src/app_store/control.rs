@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::api_key::{ISSUER_ID, KEY_ID};
 use super::books::{Sale, Sent};
 use super::messages::{self, App, Inside};
+use super::ocsp::Status;
 use super::sales::{self, app_apple_id, bundle_id};
 use super::{AppStore, Pki, Shape, Tamper};
 use crate::control::{body, unfit};
@@ -21,6 +22,7 @@ pub fn answer(world: &World, request: &Request, path: &[&str]) -> Result<Respons
         ("GET", ["consumption"]) => {
             Ok(Response::json(200, &json!({ "consumption": lock(&world.app_store.books).consumption() })))
         }
+        ("PUT", ["ocsp"]) => say(&world.app_store, &body(request)?),
         ("POST", ["purchases", rest @ ..]) => sales::answer(world, request, rest),
         ("POST", ["transactions"]) => transaction(world, &body(request)?),
         ("POST", ["notifications"]) => notification(world, body(request)?),
@@ -37,6 +39,26 @@ fn tampers() -> Response {
     let words: Vec<&str> = Tamper::ALL.iter().map(|tamper| tamper.word()).collect();
     Response::json(200, &json!({ "tampers": words }))
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    leaf: Option<String>,
+    intermediate: Option<String>,
+}
+
+/// What the responder says from now on.
+fn say(store: &AppStore, wanted: &Said) -> Result<Response, Response> {
+    let status = |word: &Option<String>| {
+        let word = word.as_deref().unwrap_or("good");
+        Status::from_word(word).ok_or_else(|| unfit(STATUSES))
+    };
+    *lock(&store.said) = [status(&wanted.leaf)?, status(&wanted.intermediate)?];
+    Ok(Response::empty(204))
+}
+
+const STATUSES: &str =
+    "There are good, revoked, unknown, forged, forged_revoked, stale, other_serial and unauthorized.";
 
 /// Whose purchase it is, of what, and how the chain is made.
 #[derive(Deserialize)]

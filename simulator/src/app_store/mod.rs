@@ -11,6 +11,7 @@ mod delivery;
 mod header;
 mod history;
 mod mold;
+pub mod ocsp;
 mod page;
 mod payload;
 mod pki;
@@ -20,6 +21,7 @@ mod token;
 
 pub mod messages;
 
+use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use crate::ids::Ids;
@@ -27,14 +29,14 @@ use api_key::ApiKey;
 use books::Books;
 use delivery::Delivery;
 
-pub use api::answer;
+pub use api::{answer, responder};
 pub use control::answer as control;
 pub use delivery::deliver;
 pub use pki::{Pki, Shape};
 pub use tamper::Tamper;
 
 /// What faults can be planned for.
-pub const OPERATIONS: &[&str] = &["api", "notification"];
+pub const OPERATIONS: &[&str] = &["api", "notification", "ocsp"];
 
 pub struct AppStore {
     apple: Pki,
@@ -43,17 +45,22 @@ pub struct AppStore {
     api_key: ApiKey,
     books: Mutex<Books>,
     delivery: Delivery,
+    /// What the responder says of the leaf and of the intermediate.
+    said: Mutex<[ocsp::Status; 2]>,
 }
 
 impl AppStore {
-    pub fn new() -> Result<Self, String> {
+    /// `address` is the simulator's own.
+    pub fn new(address: SocketAddr) -> Result<Self, String> {
+        let responder = format!("http://{address}/app-store/ocsp");
         Ok(Self {
-            apple: Pki::new(Shape::Apple)?,
-            plain: Pki::new(Shape::Plain)?,
+            apple: Pki::with_responder(Shape::Apple, Some(&responder))?,
+            plain: Pki::with_responder(Shape::Plain, Some(&responder))?,
             ids: Mutex::new(Ids::random()),
             api_key: ApiKey::new()?,
             books: Mutex::default(),
             delivery: Delivery::new()?,
+            said: Mutex::default(),
         })
     }
 

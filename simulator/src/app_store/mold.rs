@@ -15,6 +15,10 @@ const BASIC_CONSTRAINTS: &[u64] = &[2, 5, 29, 19];
 const KEY_USAGE: &[u64] = &[2, 5, 29, 15];
 const SUBJECT_KEY_IDENTIFIER: &[u64] = &[2, 5, 29, 14];
 const AUTHORITY_KEY_IDENTIFIER: &[u64] = &[2, 5, 29, 35];
+const EXTENDED_KEY_USAGE: &[u64] = &[2, 5, 29, 37];
+const AUTHORITY_INFORMATION: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 1];
+/// A sequence of the one OID 1.3.6.1.5.5.7.3.9.
+const OCSP_SIGNING: &[u8] = &[0x30, 0x0A, 0x06, 0x08, 0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x09];
 /// Of no meaning to anybody.
 const STRANGE: &[u64] = &[1, 3, 6, 1, 4, 1, 99_999, 1];
 
@@ -29,6 +33,8 @@ pub enum Authority {
 pub enum Usage {
     SignCertificates,
     SignMessages,
+    /// To say which certificates of its issuer are revoked.
+    SignAnswers,
     /// `cRLSign` for a CA and `keyEncipherment` for the others: stated, and the wrong one.
     Wrong,
     Unsaid,
@@ -45,6 +51,8 @@ pub struct Mold {
     pub is_strange: bool,
     /// With its basic constraints twice.
     pub repeats: bool,
+    /// Where that is said of it.
+    pub responder: Option<String>,
     pub valid: (OffsetDateTime, OffsetDateTime),
 }
 
@@ -108,7 +116,7 @@ impl Mold {
         };
         let usage = match (self.usage, self.authority) {
             (Usage::SignCertificates, _) => Some([0x03, 0x02, 0x01, 0x06]),
-            (Usage::SignMessages, _) => Some([0x03, 0x02, 0x07, 0x80]),
+            (Usage::SignMessages | Usage::SignAnswers, _) => Some([0x03, 0x02, 0x07, 0x80]),
             (Usage::Wrong, Authority::Ca) => Some([0x03, 0x02, 0x01, 0x02]),
             (Usage::Wrong, _) => Some([0x03, 0x02, 0x05, 0x20]),
             (Usage::Unsaid, _) => None,
@@ -126,6 +134,12 @@ impl Mold {
                 false,
             ));
         }
+        if self.usage == Usage::SignAnswers {
+            extensions.push(extension(EXTENDED_KEY_USAGE, OCSP_SIGNING, false));
+        }
+        if let Some(url) = &self.responder {
+            extensions.push(extension(AUTHORITY_INFORMATION, &access(url), false));
+        }
         if self.is_strange {
             extensions.push(extension(STRANGE, &[0x05, 0x00], true));
         }
@@ -137,6 +151,19 @@ fn extension(oid: &[u64], content: &[u8], is_critical: bool) -> CustomExtension 
     let mut extension = CustomExtension::from_oid_content(oid, content.to_vec());
     extension.set_criticality(is_critical);
     extension
+}
+
+/// One place, for OCSP.
+fn access(url: &str) -> Vec<u8> {
+    yasna::construct_der(|writer| {
+        writer.write_sequence(|writer| {
+            writer.next().write_sequence(|writer| {
+                writer.next().write_oid(&yasna::models::ObjectIdentifier::from_slice(&[1, 3, 6, 1, 5, 5, 7, 48, 1]));
+                let url = |writer: yasna::DERWriter<'_>| writer.write_ia5_string(url);
+                writer.next().write_tagged_implicit(yasna::Tag::context(6), url);
+            });
+        });
+    })
 }
 
 /// The SHA-1 of the key's point: 20 bytes.

@@ -69,6 +69,7 @@ impl Shape {
             has_identifiers: self == Self::Apple,
             is_strange: false,
             repeats: false,
+            responder: None,
             valid,
         }
     }
@@ -87,9 +88,15 @@ pub struct Pki {
 impl Pki {
     /// New keys; the error is a sentence.
     pub fn new(shape: Shape) -> Result<Self, String> {
+        Self::with_responder(shape, None)
+    }
+
+    /// New keys, and certificates that say where one can ask whether they are revoked.
+    pub fn with_responder(shape: Shape, responder: Option<&str>) -> Result<Self, String> {
+        let with = |mold| Mold { responder: responder.map(str::to_owned), ..mold };
         let root = shape.root_mold().self_signed(shape.authority_algorithm())?;
-        let intermediate = shape.intermediate_mold().issued_by(&root, shape.authority_algorithm())?;
-        let leaf = shape.leaf_mold().issued_by(&intermediate, &PKCS_ECDSA_P256_SHA256)?;
+        let intermediate = with(shape.intermediate_mold()).issued_by(&root, shape.authority_algorithm())?;
+        let leaf = with(shape.leaf_mold()).issued_by(&intermediate, &PKCS_ECDSA_P256_SHA256)?;
         Ok(Self { shape, root, intermediate, leaf })
     }
 

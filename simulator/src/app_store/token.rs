@@ -3,8 +3,8 @@
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
+    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -75,6 +75,15 @@ fn genuine_signature(key: &KeyPair, input: &[u8]) -> Result<Vec<u8>, String> {
         signature(&ECDSA_P384_SHA384_FIXED_SIGNING, key, input)
     } else {
         signature(&ECDSA_P256_SHA256_FIXED_SIGNING, key, input)
+    }
+}
+
+/// As certificates are signed, and the OID of how.
+pub fn certificate_signature(key: &KeyPair, input: &[u8]) -> Result<(Vec<u8>, &'static [u64]), String> {
+    if *key.algorithm() == PKCS_ECDSA_P384_SHA384 {
+        Ok((signature(&ECDSA_P384_SHA384_ASN1_SIGNING, key, input)?, &[1, 2, 840, 10045, 4, 3, 3]))
+    } else {
+        Ok((signature(&ECDSA_P256_SHA256_ASN1_SIGNING, key, input)?, &[1, 2, 840, 10045, 4, 3, 2]))
     }
 }
 

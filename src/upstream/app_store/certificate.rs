@@ -10,6 +10,7 @@ use x509_parser::oid_registry::{
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
+use super::der::{BIT_STRING, OBJECT_IDENTIFIER, SEQUENCE};
 use super::rejection::Rule;
 
 pub(super) type Certificate<'a> = X509Certificate<'a>;
@@ -48,12 +49,8 @@ pub(super) fn check_algorithm(certificate: &Certificate<'_>, der: &[u8]) -> Resu
     if written == der { Ok(()) } else { Err(Rule::CertificateDer) }
 }
 
-const SEQUENCE: u8 = 0x30;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const BIT_STRING: u8 = 0x03;
-
 /// DER of a type, with the shortest form of the length.
-fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let length = content.len().to_be_bytes();
     let length = length.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<u8>>();

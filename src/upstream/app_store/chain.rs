@@ -1,6 +1,7 @@
 //! From a message's header to the key that signed it: leaf, intermediate and root, verified once and then remembered.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
@@ -25,6 +26,8 @@ pub(super) struct Chains {
     headers: Shelf<Signer>,
     leaves: Shelf<Leaf>,
     intermediates: Shelf<Span>,
+    /// Certificates, for ever.
+    revoked: Mutex<Vec<Vec<u8>>>,
 }
 
 /// Who signed under one header.
@@ -38,6 +41,9 @@ pub(super) struct Leaf {
     key: ParsedPublicKey,
     /// When leaf, intermediate and root are all valid.
     span: Span,
+    /// Itself, its intermediate and the configured root.
+    certificates: [Vec<u8>; 3],
+    is_revoked: AtomicBool,
 }
 
 /// From and until, in seconds since 1970, both included.
@@ -46,7 +52,13 @@ struct Span(i64, i64);
 
 impl Chains {
     pub(super) fn new(roots: Roots) -> Self {
-        Self { roots: roots.0, headers: Shelf::new(), leaves: Shelf::new(), intermediates: Shelf::new() }
+        Self {
+            roots: roots.0,
+            headers: Shelf::new(),
+            leaves: Shelf::new(),
+            intermediates: Shelf::new(),
+            revoked: Mutex::default(),
+        }
     }
 
     /// Who signed this message. The chain and the signature hold; whether they did on the day it was signed, the caller has
@@ -54,12 +66,37 @@ impl Chains {
     pub(super) fn signer(&self, jws: &Jws<'_>) -> Result<Arc<Signer>, Rule> {
         if let Some(known) = self.headers.get(jws.header.as_bytes()) {
             known.check(jws)?;
-            return Ok(known);
+            return known.unrevoked();
         }
         let signer = Arc::new(Signer::new(self.leaf(&X5c::of_header(jws.header)?)?, jws.header));
         signer.check(jws)?;
         self.headers.keep(jws.header.as_bytes(), &signer);
-        Ok(signer)
+        signer.unrevoked()
+    }
+
+    /// The chains in use.
+    pub(super) fn known(&self) -> Vec<Arc<Leaf>> {
+        self.leaves.all()
+    }
+
+    /// Nothing that stands on this certificate counts any more.
+    pub(super) fn revoke(&self, der: &[u8]) {
+        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        if !revoked.iter().any(|it| it == der) {
+            revoked.push(der.to_vec());
+        }
+        // Under the lock, which a new leaf takes after it is kept: one of the two sees the other.
+        self.mark(&revoked);
+    }
+
+    fn mark(&self, revoked: &[Vec<u8>]) {
+        // A header may know its leaf for longer than the shelf of leaves does.
+        let of_headers = self.headers.all().into_iter().map(|signer| Arc::clone(&signer.leaf));
+        for leaf in self.leaves.all().into_iter().chain(of_headers) {
+            if leaf.certificates.iter().any(|it| revoked.contains(it)) {
+                leaf.is_revoked.store(true, Ordering::Relaxed);
+            }
+        }
     }
 
     pub(super) fn leaf(&self, X5c([leaf, intermediate, root]): &X5c) -> Result<Arc<Leaf>, Rule> {
@@ -71,6 +108,7 @@ impl Chains {
         let span = self.intermediate(intermediate, root)?;
         let verified = Arc::new(verify_leaf(leaf, intermediate, root, span)?);
         self.leaves.keep(&key, &verified);
+        self.mark(&self.revoked.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(verified)
     }
 
@@ -116,12 +154,20 @@ impl Signer {
         self.leaf.key.verify_digest_sig(&hash.finish(), &jws.signature).map_err(|_| Rule::Signature)
     }
 
+    fn unrevoked(self: Arc<Self>) -> Result<Arc<Self>, Rule> {
+        if self.leaf.is_revoked.load(Ordering::Relaxed) { Err(Rule::Revoked) } else { Ok(self) }
+    }
+
     pub(super) fn was_valid_at(&self, time: Time) -> bool {
         self.leaf.was_valid_at(time)
     }
 }
 
 impl Leaf {
+    pub(super) fn certificates(&self) -> &[Vec<u8>; 3] {
+        &self.certificates
+    }
+
     pub(super) fn was_valid_at(&self, time: Time) -> bool {
         let Span(from, until) = self.span;
         (from..=until).contains(&time.unix_timestamp())
@@ -163,6 +209,7 @@ fn verify_intermediate(der: &[u8], root: &Root) -> Result<Span, Rule> {
 }
 
 fn verify_leaf(der: &[u8], issuer: &[u8], root: &Root, span: Span) -> Result<Leaf, Rule> {
+    let certificates = [der.to_vec(), issuer.to_vec(), root.der.clone()];
     let (leaf, issuer) = (&certificate::parse(der)?, &certificate::parse(issuer)?);
     if leaf.issuer().as_raw() != issuer.subject().as_raw() {
         return Err(Rule::LeafIssuer);
@@ -172,7 +219,7 @@ fn verify_leaf(der: &[u8], issuer: &[u8], root: &Root, span: Span) -> Result<Lea
     let point = certificate::p256_point(leaf).ok_or(Rule::LeafKey)?;
     let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| Rule::LeafKey)?;
     certificate::check_signature(leaf, issuer).map_err(|_| Rule::LeafSignature)?;
-    Ok(Leaf { key, span: Span::of(leaf).within(span) })
+    Ok(Leaf { key, span: Span::of(leaf).within(span), certificates, is_revoked: AtomicBool::new(false) })
 }
 
 fn check_leaf_uses(uses: &Uses, root: &Root) -> Result<(), Rule> {

@@ -78,6 +78,8 @@ crate::words! {
         LeafKey => "leaf_key",
         /// Not the leaf's signature of these bytes.
         Signature => "signature",
+        /// Apple has revoked the leaf or the intermediate.
+        Revoked => "revoked",
         /// A payload that lacks a field or has one of another type.
         PayloadField => "payload_field",
         /// A message of another kind than was asked for.

@@ -25,6 +25,10 @@ impl<T> Shelf<T> {
         self.kept.load().iter().find(|kept| *kept.key == *key).map(|kept| Arc::clone(&kept.thing))
     }
 
+    pub(super) fn all(&self) -> Vec<Arc<T>> {
+        self.kept.load().iter().map(|kept| Arc::clone(&kept.thing)).collect()
+    }
+
     /// Keeps it in place of the oldest, if the shelf is full: only what Apple signed comes here, so nobody else can push.
     pub(super) fn keep(&self, key: &[u8], thing: &Arc<T>) {
         let key: Arc<[u8]> = key.into();

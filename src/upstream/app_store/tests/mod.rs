@@ -4,6 +4,7 @@ mod accepted;
 mod forgeries;
 mod fuzz;
 mod memory;
+mod revoked;
 mod roots;
 pub(super) mod vectors;
 
