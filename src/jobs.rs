@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::news::Bell;
-use crate::app::{App, areas, auth, books, boosts, hints, hosting, parties, payments, refunds, relay};
+use crate::app::{App, areas, auth, books, boosts, erasure, hints, hosting, parties, payments, refunds, relay, trust};
 use crate::domain::error::Result;
 use crate::storage::databases::Database;
 use crate::storage::{idempotency, parties as stored, patiently, using};
@@ -39,6 +39,9 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     jobs.spawn(job("books", TEN_MINUTES, None).repeat(|app| async move { books::compare_due(&app).await }));
     jobs.spawn(job("areas", SECOND, None).repeat(|app| async move { areas::name_all(&app, AREAS).await }));
     jobs.spawn(job("boosts", TEN_SECONDS, None).repeat(|app| async move { boosts::finish(&app, BATCH).await }));
+    jobs.spawn(job("trust", SECOND, Some(events)).repeat(|app| async move { trust::spread(&app, BATCH).await }));
+    jobs.spawn(job("erasures", SECOND, None).repeat(|app| async move { erasure::finish_all(&app, BATCH).await }));
+    jobs.spawn(job("steps", TEN_MINUTES, None).repeat(|app| async move { trust::step_all(&app, BATCH).await }));
     jobs.spawn(job("tidy", HOUR, None).repeat(tidy));
     while jobs.join_next().await.is_some() {}
 }
@@ -52,7 +55,10 @@ pub async fn settle(app: &Arc<App>) -> Result<()> {
             + refunds::send_due(app, BATCH).await?
             + areas::name_all(app, AREAS).await?
             + boosts::finish(app, BATCH).await?
-            + relay::relay(app, BATCH).await?;
+            + relay::relay(app, BATCH).await?
+            + trust::step_all(app, BATCH).await?
+            + trust::spread(app, BATCH).await?
+            + erasure::finish_all(app, BATCH).await?;
         if done == 0 {
             return Ok(());
         }

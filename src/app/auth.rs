@@ -71,9 +71,9 @@ pub async fn sign_in_apple(
 
 /// What Apple has to be told when the account is deleted.
 #[derive(Serialize, Deserialize)]
-struct Grant {
-    refresh_token: String,
-    audience: String,
+pub(super) struct Grant {
+    pub refresh_token: String,
+    pub audience: String,
 }
 
 async fn keep_grant(app: Arc<App>, user: Id<User>, identity: Identity, code: String) -> Result<()> {

@@ -10,6 +10,8 @@ pub mod boosts;
 pub mod cached;
 pub mod clock;
 pub mod entitlements;
+pub mod erasure;
+pub mod export;
 pub mod hints;
 pub mod hosting;
 pub mod ids;
@@ -26,6 +28,7 @@ pub mod relay;
 pub mod reports;
 pub mod search;
 pub mod store;
+pub mod trust;
 pub mod users;
 mod vault;
 

@@ -20,7 +20,7 @@ use crate::storage::databases::Databases;
 use crate::storage::idempotency;
 use crate::storage::pool::Pool;
 use crate::storage::tx::Tx;
-use crate::storage::{ledger, listings, parties, patiently, users as stored_users};
+use crate::storage::{erasures, ledger, listings, parties, patiently, users as stored_users};
 
 /// Below it nobody hosts.
 const HOSTING_TRUST: i16 = 20;
@@ -58,6 +58,9 @@ async fn open_in_time(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>)
     let limits = entitlements::limits(app, &mut main, host_id, now).await?;
     let offer = draft.check(limits, now)?;
     let host = stored_users::find(&mut main, host_id).await?.ok_or(Code::Unauthenticated)?;
+    if erasures::is_asked(&mut main, host_id).await? {
+        return Err(Code::Unauthenticated.into());
+    }
     if host.trust < HOSTING_TRUST {
         return Err(Code::TrustTooLow.into());
     }

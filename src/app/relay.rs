@@ -1,7 +1,7 @@
-//! Passes on what has happened in parties: to "my parties" and the hosting slots in the main database. Any row may be passed
+//! Passes on what has happened in parties: to "my parties", the hosting slots and people's trust in the main database. Any row may be passed
 //! on twice or out of order; the newest version wins.
 
-use crate::app::App;
+use crate::app::{App, trust};
 use crate::domain::error::Result;
 use crate::domain::id::Id;
 use crate::domain::party::Party;
@@ -49,6 +49,8 @@ async fn pass_on(app: &App, database: &Database, parties: &[Id<Party>]) -> Resul
         hosting::confirm(main, &of(false).collect::<Vec<_>>()).await
     };
     using(&app.databases.main(), copy).await?;
+    // After the versions were read: what they say is there by now.
+    trust::pass_on(app, database, parties).await?;
     stop_point!("relay.passed_on");
     // Who wrote may have ended before he could, or Redis may not have heard him.
     let views: Vec<CacheKey> = parties.iter().copied().map(CacheKey::Party).collect();

@@ -4,14 +4,15 @@ use serde_json::json;
 
 use crate::app::operators::{By, Slice, audited};
 use crate::app::search::Page;
-use crate::app::{App, Key, parties, users};
+use crate::app::{App, Key, parties, trust, users};
 use crate::domain::error::{Code, Error, FieldFault, Result};
 use crate::domain::id::{Id, Shard};
 use crate::domain::report::{Report, ReportReason, ReportState, ReportSubject};
 use crate::domain::text;
+use crate::domain::trust::{Entry, TrustKind};
 use crate::domain::user::User;
 use crate::storage::tx::Tx;
-use crate::storage::{reports, users as stored_users, using};
+use crate::storage::{reports, trust as stored_trust, users as stored_users, using};
 
 /// What a user tells.
 #[derive(Debug)]
@@ -105,7 +106,10 @@ pub async fn decide(app: &App, by: By, id: Id<Report>, upheld: bool, note: &str)
         if report.state != state {
             return Err(Error::state(Code::WrongState, report.state.word()));
         }
+        let strike = Entry { user_id: report.accused_id, kind: TrustKind::ReportUpheld, source_id: id.raw(), at: now };
+        let changed = if upheld { stored_trust::enter(&mut main, &[strike]).await? } else { Vec::new() };
         main.commit().await?;
+        trust::told(app, &changed).await;
         Ok(report)
     };
     audited(app, by, ("report_decided", "report", id.raw()), json!({"outcome": state.word()}), decide).await

@@ -8,7 +8,8 @@ use crate::domain::error::{Code, Error, FieldFault, Result};
 use crate::domain::id::Id;
 use crate::domain::user::{self, Language, User};
 use crate::storage::cache::CacheKey;
-use crate::storage::{bounded, patiently, users};
+use crate::storage::tx::Tx;
+use crate::storage::{bounded, patiently, trust, users};
 
 /// What a user sees of himself.
 pub struct Me {
@@ -32,10 +33,13 @@ pub(super) async fn with_plus(app: &App, conn: &mut PgConnection, user: User) ->
 /// Changes what is given.
 pub async fn change_me(app: &App, user: Id<User>, nickname: Option<&str>, language: Option<Language>) -> Result<Me> {
     let nickname = nickname.map(user::nickname).transpose().map_err(|fault| Error::field("/nickname", fault))?;
-    let mut conn = bounded(app.databases.main().acquire()).await?;
-    let changed = users::change(&mut conn, user, nickname.as_deref(), language).await?.ok_or(Code::Unauthenticated)?;
-    let me = with_plus(app, &mut conn, changed).await;
-    drop(conn);
+    let mut main = Tx::begin(&app.databases.main()).await?;
+    let changed = users::change(&mut main, user, nickname.as_deref(), language).await?.ok_or(Code::Unauthenticated)?;
+    if nickname.is_some() {
+        trust::copies_are_old(&mut main, user).await?;
+    }
+    let me = with_plus(app, &mut main, changed).await;
+    main.commit().await?;
     forget(app, vec![CacheKey::Profile(user)]).await;
     me
 }

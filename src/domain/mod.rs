@@ -21,6 +21,7 @@ pub mod report;
 pub mod split;
 pub mod terms;
 pub mod text;
+pub mod trust;
 pub mod user;
 
 /// A moment of the rules' clock, UTC, to the millisecond.

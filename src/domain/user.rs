@@ -42,6 +42,9 @@ crate::words! {
 /// The trust of a new user.
 pub const FIRST_TRUST: i16 = 50;
 
+/// What is shown of one who has been erased.
+pub const ERASED_NICKNAME: &str = "탈퇴한 이웃";
+
 /// A nickname of 2 to 20 characters.
 pub fn nickname(raw: &str) -> Result<String, FieldFault> {
     let nickname = text::clean(raw, 20)?;

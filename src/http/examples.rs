@@ -154,6 +154,24 @@ fn operators(shape: &str) -> Option<Value> {
         "PayoutsPage" => json!({"items": [with(payout, json!({"open_disputes": 0}))]}),
         "PayoutDecision" => json!({"outcome": "paid", "amount_krw": 26_000, "note": "KB 20261202-0001"}),
         "PayoutView" => with(payout, json!({"paid_at": "2026-12-02T12:00:00.000Z"})),
+        "Export" => json!({
+            "exported_at": "2026-12-01T13:00:00.000Z",
+            "me": {
+                "id": USER, "nickname": "민아", "trust": 51, "created_at": "2026-11-24T12:30:00.000Z",
+                "app_account_token": "0b0f3a52-7f4e-4c1b-9a53-7f1f0f3f9f10", "language": "ko",
+            },
+            "identities": [{"provider": "apple", "subject": "001234.0a1b2c3d", "created_at": "2026-11-24T12:30:00.000Z"}],
+            "sessions": [{"created_at": "2026-11-24T12:30:00.000Z"}],
+            "blocked_user_ids": [GUEST],
+            "reports": [],
+            "trust": [{"kind": "completed", "points": 1, "entered_at": "2026-12-01T12:00:00.000Z"}],
+            "location_uses": [{"purpose": "nearby_parties", "used_at": "2026-12-01T10:00:00.000Z"}],
+            "hosted": [{
+                "party": party("open"),
+                "pickup": {"lat": 37.498_1, "lng": 127.027_6, "label": "강남역 11번 출구", "memo": "편의점 앞 의자"},
+            }],
+            "orders": [host_order(false)],
+        }),
         "NewSuspension" => json!({"note": "반복된 사기 신고"}),
         "SuspensionView" => json!({
             "user_id": USER, "note": "반복된 사기 신고", "suspended_at": "2026-12-01T13:00:00.000Z",

@@ -9,6 +9,7 @@ mod examples;
 pub mod extract;
 mod faults;
 mod health;
+mod me;
 mod orders;
 mod parties;
 mod payments;
@@ -51,6 +52,8 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
 
     routes.service(users::get_me);
     routes.service(users::patch_me);
+    routes.service(me::delete_me);
+    routes.service(me::export_me);
     routes.service(users::get_user);
     routes.service(users::put_block);
     routes.service(users::delete_block);

@@ -10,6 +10,8 @@ pub mod boosts;
 pub mod cache;
 pub mod clock;
 pub mod databases;
+pub mod erasures;
+pub mod held;
 pub mod hosting;
 pub mod idempotency;
 pub mod lanes;
@@ -28,6 +30,7 @@ pub mod reports;
 pub mod shards;
 pub mod slots;
 pub mod testers;
+pub mod trust;
 pub mod tx;
 pub mod users;
 

@@ -72,6 +72,7 @@ pub async fn save(conn: &mut PgConnection, copies: &[Copy]) -> Result<()> {
         from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[], $5::text[], $6::jsonb[])
             as x (user_id, party_id, version, live, state, summary)
         join users u on u.id = x.user_id
+        where not exists (select from erasures e where e.user_id = u.id and e.next_at is null)
         order by u.id, x.party_id
         on conflict (user_id, party_id) do update set
             version = excluded.version, live = excluded.live, state = excluded.state, summary = excluded.summary

@@ -122,7 +122,8 @@ pub async fn joining(conn: &mut PgConnection, user: Id<User>) -> Result<Option<(
         r#"select trust, array(
                select blocked_id from blocks where user_id = $1 union select user_id from blocks where blocked_id = $1
            ) as "apart!"
-           from users where id = $1"#,
+           from users
+           where id = $1 and erased_at is null and not exists (select from erasures where user_id = $1)"#,
         user.raw(),
     );
     let row = bounded(row.fetch_optional(conn)).await?;

@@ -55,6 +55,8 @@ mod databases;
 #[cfg(test)]
 mod ending;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod fault_matrix;
 #[cfg(test)]
 mod headers;
@@ -116,5 +118,7 @@ mod store;
 mod storms;
 #[cfg(test)]
 mod survival;
+#[cfg(test)]
+mod trust;
 #[cfg(test)]
 mod waits;

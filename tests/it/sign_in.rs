@@ -221,6 +221,27 @@ async fn what_withdraws_apples_permission_is_kept_sealed_and_keeps_nobody_out() 
         let [first, second] = grants["grants"].as_array().unwrap().as_slice() else { panic!("{grants}") };
         assert_eq!(first["refresh_token"], Value::Null);
         assert!(!sealed.contains(second["refresh_token"].as_str().unwrap()), "{sealed}");
+
+        // The account is deleted while Apple is away: it is told later.
+        world.issuer_fails("revoke", 1, json!({"do": "reset"})).await;
+        let token = world.token("apple", "001", json!({})).await;
+        let session = world.signs_in("apple", &token, NONCE).await.expect(200);
+        let delete = world.client.delete(format!("{}/v1/me", world.base));
+        let gone = delete.bearer_auth(session["access_token"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(gone.status().as_u16(), 204);
+        world.settle().await;
+        let revoked =
+            async || world.sim("GET", "/__sim/login/grants", Value::Null).await["grants"][1]["revoked"].clone();
+        assert_eq!(revoked().await, false);
+        for _ in 0..4 {
+            world.pass(60).await;
+        }
+        assert_eq!(revoked().await, true);
+        let left: i64 = sqlx::query_scalar("select count(*) from erasures where next_at is not null or grants <> '{}'")
+            .fetch_one(&mut main)
+            .await
+            .unwrap();
+        assert_eq!(left, 0);
     })
     .await;
     std::fs::remove_file(file).unwrap();

@@ -4,6 +4,7 @@ mod boosts;
 mod clock;
 mod course;
 mod disputes;
+mod farewell;
 mod money;
 mod seats;
 mod transfers;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::boosts::BOOST;
 pub use self::course::Placing;
+pub use self::farewell::Farewell;
 pub use self::seats::{Join, MAX_EXPIRED_HOLDS};
 use crate::domain::dispute::Payout;
 use crate::domain::error::{Code, Error, Result};

@@ -1,0 +1,64 @@
+//! Everything that we hold of a user, for himself alone.
+
+use crate::app::parties::find;
+use crate::app::{App, users};
+use crate::domain::Time;
+use crate::domain::error::{Code, Result};
+use crate::domain::id::Id;
+use crate::domain::party::Party;
+use crate::domain::report::Report;
+use crate::domain::terms::TransferAccount;
+use crate::domain::user::User;
+use crate::storage::{erasures, held, reports, users as stored_users, using};
+
+pub use crate::storage::held::{Identity, LocationUse, SignIn, TrustEntry};
+
+pub struct Export {
+    pub at: Time,
+    pub user: users::Me,
+    pub identities: Vec<Identity>,
+    pub sessions: Vec<SignIn>,
+    pub blocked: Vec<Id<User>>,
+    pub reports: Vec<Report>,
+    pub trust: Vec<TrustEntry>,
+    pub location_uses: Vec<LocationUse>,
+    /// Those that he is or was in; his account with those that he hosts.
+    pub parties: Vec<(Party, Option<TransferAccount>)>,
+}
+
+pub async fn export(app: &App, user: Id<User>) -> Result<Export> {
+    let profile = users::me(app, user).await?;
+    let main = app.databases.main();
+    let mut ids = using(&main, async |main| held::parties(main, user).await).await?;
+    for database in app.databases.party_databases() {
+        ids.extend(using(&database.pool(), async |conn| erasures::unsettled(conn, user).await).await?);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let mut parties = Vec::new();
+    for id in ids {
+        match find(app, id).await {
+            Ok(party) => {
+                let sealed = party.sealed_account.as_deref().filter(|_| party.host_id == user);
+                let account = sealed.map(|sealed| app.vault.open(party.id, sealed)).transpose()?;
+                parties.push((party, account));
+            }
+            Err(error) if error.code == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    using(&main, async |main| {
+        Ok(Export {
+            at: app.clock.now(),
+            user: profile,
+            identities: held::identities(main, user).await?,
+            sessions: held::sessions(main, user).await?,
+            blocked: stored_users::blocks_of(main, user).await?.by_him,
+            reports: reports::of(main, user).await?,
+            trust: held::trust(main, user).await?,
+            location_uses: held::location_uses(main, user).await?,
+            parties,
+        })
+    })
+    .await
+}
