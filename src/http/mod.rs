@@ -89,7 +89,7 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
 
     routes.service(purchases::list_products);
     routes.service(purchases::get_entitlements);
-    routes.service(purchases::buy);
+    routes.service(purchases::create_purchase);
     routes.service(purchases::receive_app_store_webhook);
 
     routes.service(places::find_places);

@@ -47,6 +47,7 @@ impl From<&Product> for ProductView {
 /// Everything for sale.
 #[derive(Serialize, ToSchema)]
 pub struct ProductsPage {
+    /// In no order.
     items: Vec<ProductView>,
 }
 
@@ -130,7 +131,7 @@ pub struct PurchaseBody {
     signed_transaction: String,
 }
 
-errors!(BuyErrors: CALLER, BODY, KEYED; NotFound, NotATester, PurchaseInvalid, PurchaseTaken);
+errors!(CreatePurchaseErrors: CALLER, BODY, KEYED; NotFound, NotATester, PurchaseInvalid, PurchaseTaken);
 
 /// Hand in a purchase
 ///
@@ -146,11 +147,11 @@ errors!(BuyErrors: CALLER, BODY, KEYED; NotFound, NotATester, PurchaseInvalid, P
         (status = 200, description = "What the caller has now.", body = EntitlementsView, headers(
             ("Idempotency-Replayed" = String, description = "`true` on the answer to a repeated command."),
         )),
-        BuyErrors,
+        CreatePurchaseErrors,
     ),
 )]
 #[post("/v1/purchases/app-store")]
-pub async fn buy(app: Data<App>, caller: Caller, body: Keyed<PurchaseBody>) -> Result<HttpResponse> {
+pub async fn create_purchase(app: Data<App>, caller: Caller, body: Keyed<PurchaseBody>) -> Result<HttpResponse> {
     let key = body.key("POST /v1/purchases/app-store");
     let bought = purchases::buy(&app, caller.user_id, &body.body.signed_transaction, &key).await?;
     let mut response = HttpResponse::Ok();

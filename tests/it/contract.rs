@@ -193,7 +193,7 @@ async fn every_answer_has_its_shape_of_what_is_bought() {
         assert_eq!(none, json!({"plus": {"active": false, "state": "none"}, "boosts": 0}));
         for product in ["plus_monthly", "boost_1"] {
             let signed = world.mints(json!({"product_id": product})).await;
-            let has = contract.holds("buy", 200, mina.hands_in(&signed).await);
+            let has = contract.holds("create_purchase", 200, mina.hands_in(&signed).await);
             assert_eq!(names(&has["plus"]), sorted("active state expires_at will_renew environment"));
         }
         let me = contract.holds("get_me", 200, mina.get("/v1/me").await);
