@@ -374,7 +374,7 @@ async fn what_is_not_served_is_refused_in_our_words() {
         server.send(TestRequest::get().uri(path)).await.refuses(404, "not_found");
     }
     for (path, allow) in [
-        ("/v1/me", "GET, HEAD, PATCH"),
+        ("/v1/me", "DELETE, GET, HEAD, PATCH"),
         ("/v1/users/1", "GET, HEAD"),
         ("/v1/sessions/refresh", "POST"),
         ("/v1/me/blocks/1", "DELETE, PUT"),
