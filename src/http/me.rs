@@ -111,7 +111,7 @@ impl From<export::Export> for Export {
             points: entry.points,
             entered_at: entry.at.into(),
         };
-        let used = |used: export::LocationUse| LocationUseView { purpose: used.purpose, used_at: used.used_at.into() };
+        let location = |row: export::LocationUse| LocationUseView { purpose: row.purpose, used_at: row.used_at.into() };
         Self {
             exported_at: export.at.into(),
             identities: export.identities.into_iter().map(identity).collect(),
@@ -119,7 +119,7 @@ impl From<export::Export> for Export {
             blocked_user_ids: export.blocked,
             reports: export.reports.into_iter().map(ReportView::from).collect(),
             trust: export.trust.into_iter().map(entry).collect(),
-            location_uses: export.location_uses.into_iter().map(used).collect(),
+            location_uses: export.location_uses.into_iter().map(location).collect(),
             orders: export.parties.iter().flat_map(own).collect(),
             hosted: export
                 .parties
