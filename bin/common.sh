@@ -44,6 +44,21 @@ install_package() {
   hash -r
 }
 
+# Whether packages can be installed here.
+can_install() { command -v apt-get >/dev/null || command -v brew >/dev/null; }
+
+# Finds docker compose, the new one or the old one, with an engine that answers: docker_compose runs it then.
+find_compose() {
+  docker version >/dev/null 2>&1 || return 1
+  if docker compose version >/dev/null 2>&1; then
+    docker_compose() { docker compose "$@"; }
+  elif command -v docker-compose >/dev/null; then
+    docker_compose() { docker-compose "$@"; }
+  else
+    return 1
+  fi
+}
+
 # need COMMAND APT_NAME BREW_NAME
 need() { command -v "$1" >/dev/null || install_package "$@"; }
 
