@@ -20,13 +20,13 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::app::{App, app_store_api, store};
+use crate::app::store::{self, Store};
+use crate::app::{App, app_store_api};
 use crate::config::{Config, keys};
 use crate::storage::cache;
 use crate::storage::databases::{Database, Databases};
 use crate::storage::migrate::{self, Set, Standing};
 use crate::storage::shards;
-use crate::upstream::app_store::{Roots, Verifier};
 
 /// Ends as the command line's own mistakes do.
 const DAMAGED: u8 = 2;
@@ -194,14 +194,10 @@ pub async fn doctor() -> ExitCode {
 /// What Apple says to our key for the App Store Server API, in each environment; nothing when there is none.
 async fn server_api(config: &Config, keys: &keys::Keys) -> Vec<(String, Result<String, String>)> {
     let opened = || {
-        let settings = &config.app_store;
-        let Some(bundle_id) = &settings.bundle_id else { return Ok(None) };
-        let roots = match settings.root_certs.as_slice() {
-            [] => Roots::built_in()?,
-            files => Roots::from_files(files)?,
-        };
-        let verifier = Verifier::new(roots, bundle_id, settings.app_apple_id, settings.environments.clone())?;
-        app_store_api::open(settings, keys.app_store_api.as_ref(), Arc::new(verifier)).map_err(|e| e.to_string())
+        // What is wrong with it, the check of the store tells.
+        let Ok(Some(store)) = Store::open(config) else { return Ok(None) };
+        let key = keys.app_store_api.as_ref();
+        app_store_api::open(&config.app_store, key, store.verifier).map_err(|error| error.to_string())
     };
     match opened() {
         Ok(None) => Vec::new(),

@@ -1,13 +1,14 @@
 //! The app store as the settings know it: what is for sale, and who decides what Apple has signed. It sells nothing by itself.
 
 use std::fs;
+use std::sync::Arc;
 
 use crate::config::{self, Config};
 use crate::domain::purchase::Catalogue;
 use crate::upstream::app_store::{Roots, Verifier};
 
-pub(super) struct Store {
-    pub verifier: Verifier,
+pub struct Store {
+    pub verifier: Arc<Verifier>,
     pub catalogue: Catalogue,
 }
 
@@ -23,7 +24,7 @@ impl Store {
             tracing::info!(bundle_id, "purchases are believed that are signed under {root}");
         }
         let verifier = Verifier::new(roots, bundle_id, settings.app_apple_id, settings.environments.clone())?;
-        Ok(Some(Self { verifier, catalogue }))
+        Ok(Some(Self { verifier: Arc::new(verifier), catalogue }))
     }
 }
 
