@@ -147,19 +147,16 @@ impl Order {
     }
 
     /// Ends the payments that nobody has begun; one under way is refunded when it comes through.
-    pub fn drop_payments(&mut self, state: PaymentState) -> bool {
-        let mut dropped = false;
+    pub fn drop_payments(&mut self, state: PaymentState) {
         for payment in self.payments.iter_mut().filter(|payment| payment.payable()) {
             payment.state = state;
-            dropped = true;
         }
-        dropped
     }
 
     /// As above, for a seat that is over.
-    pub fn drop_payments_of_end(&mut self) -> bool {
+    pub fn drop_payments_of_end(&mut self) {
         let expired = self.state == OrderState::Expired;
-        self.drop_payments(if expired { PaymentState::Expired } else { PaymentState::Cancelled })
+        self.drop_payments(if expired { PaymentState::Expired } else { PaymentState::Cancelled });
     }
 
     /// How `amount` goes back: newest payment first, from each at most what is left of it.

@@ -119,7 +119,7 @@ impl IntoParams for IfNoneMatch {
     }
 }
 
-/// For `params(…)`: the header `If-Match` of an operation that asks `extract::ETag::demanded_by`.
+/// For `params(…)`: the header `If-Match` of an operation that takes an `Expected`.
 pub struct IfMatch;
 
 impl IntoParams for IfMatch {
