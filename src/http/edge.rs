@@ -225,6 +225,26 @@ mod tests {
     use actix_web::test::{TestRequest, call_service, init_service};
 
     use super::*;
+
+    #[test]
+    fn a_trace_goes_on_under_its_own_name() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let named = |value: String| {
+            let request = TestRequest::get().insert_header(("traceparent", value)).to_srv_request();
+            trace_id(&request).map(str::to_owned)
+        };
+        assert_eq!(named(format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(), Some(trace));
+        assert_eq!(named(format!("cc-{trace}-00f067aa0ba902b7-01-more")).as_deref(), Some(trace), "of a later version");
+        for bad in [
+            format!("ff-{trace}-00f067aa0ba902b7-01"),
+            format!("00-{}-00f067aa0ba902b7-01", trace.to_uppercase()),
+            format!("00-{trace}-00f067-01"),
+            format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
+            trace.to_owned(),
+        ] {
+            assert_eq!(named(bad.clone()), None, "{bad}");
+        }
+    }
     use crate::http::extract::ETag;
 
     /// What of `content-encoding`, `etag` and `cache-control` comes with a body of that length and kind.

@@ -9,6 +9,8 @@ use crate::world::World;
 
 pub struct Server {
     pub base: String,
+    /// Where the metrics are.
+    pub metrics: String,
     child: Child,
     /// Closed when the process has closed its log: it is over.
     over: Option<oneshot::Receiver<()>>,
@@ -17,13 +19,23 @@ pub struct Server {
 impl Server {
     /// Starts `nbbang serve` on a world's databases and provider, with stop points set.
     pub async fn start(world: &World, stop_points: &str, with_jobs: bool) -> Self {
+        Self::with_metrics_at("127.0.0.1:0", world, stop_points, with_jobs).await
+    }
+
+    /// With jobs, and with metrics at an address that a test can ask: of port 0 nobody tells which one it became.
+    pub async fn with_metrics(world: &World) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self::with_metrics_at(&free.to_string(), world, "", true).await
+    }
+
+    async fn with_metrics_at(metrics: &str, world: &World, stop_points: &str, with_jobs: bool) -> Self {
         let [a, b] = &world.urls.parties;
         let mut command = Command::new(env!("CARGO_BIN_EXE_nbbang"));
         command.arg("serve").args((!with_jobs).then_some("--no-jobs"));
         command
             .env("NBBANG_MODE", "dev")
             .env("NBBANG_LISTEN", "127.0.0.1:0")
-            .env("NBBANG_OPS_LISTEN", "127.0.0.1:0")
+            .env("NBBANG_OPS_LISTEN", metrics)
             .env("NBBANG_MAIN_DATABASE_URL", &world.urls.main)
             .env("NBBANG_PARTY_DATABASE_URLS", format!("party_a={a},party_b={b}"))
             .env("NBBANG_TOSS_BASE_URL", format!("{}/toss", world.simulator))
@@ -39,11 +51,11 @@ impl Server {
         std::thread::spawn(move || {
             let (mut address, mut lines) = (Some(address), Vec::new());
             for line in log.lines().map_while(Result::ok) {
-                let found = line.split_once("listening on ").and_then(|(_, rest)| rest.split_once(','));
-                if let Some((found, _)) = found
+                let found = line.split_once("listening on ").and_then(|(_, rest)| rest.split_once(", metrics on "));
+                if let Some((found, metrics)) = found
                     && let Some(address) = address.take()
                 {
-                    drop(address.send(Ok(found.to_owned())));
+                    drop(address.send(Ok((found.to_owned(), metrics.to_owned()))));
                 }
                 lines.push(line);
             }
@@ -53,12 +65,12 @@ impl Server {
             }
             drop(end);
         });
-        let base = match listening.await.unwrap() {
-            Ok(base) => base,
-            Err(log) if with_jobs && !stop_points.is_empty() => log,
+        let (base, metrics) = match listening.await.unwrap() {
+            Ok(addresses) => addresses,
+            Err(log) if with_jobs && !stop_points.is_empty() => (log, String::new()),
             Err(log) => panic!("the server did not start: {log}"),
         };
-        Self { base, child, over: Some(over) }
+        Self { base, metrics, child, over: Some(over) }
     }
 
     /// Waits until it has died of its stop point.
