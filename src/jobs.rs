@@ -9,7 +9,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::news::Bell;
-use crate::app::{App, areas, auth, books, boosts, erasure, hints, hosting, parties, payments, refunds, relay, trust};
+use crate::app::{
+    App, app_store_history, areas, auth, books, boosts, erasure, hints, hosting, parties, payments, purchases, refunds,
+    relay, trust,
+};
 use crate::domain::error::Result;
 use crate::storage::databases::Database;
 use crate::storage::{idempotency, parties as stored, patiently, using};
@@ -22,6 +25,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How long news gathers before it is passed on.
 const GATHER: Duration = Duration::from_millis(20);
 const TEN_SECONDS: Duration = Duration::from_secs(10);
+const MINUTE: Duration = Duration::from_mins(1);
 const TEN_MINUTES: Duration = Duration::from_mins(10);
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -42,6 +46,8 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     jobs.spawn(job("trust", SECOND, Some(events)).repeat(|app| async move { trust::spread(&app, BATCH).await }));
     jobs.spawn(job("erasures", SECOND, None).repeat(|app| async move { erasure::finish_all(&app, BATCH).await }));
     jobs.spawn(job("steps", TEN_MINUTES, None).repeat(|app| async move { trust::step_all(&app, BATCH).await }));
+    jobs.spawn(job("notifications", MINUTE, None).repeat(|app| async move { app_store_history::recover(&app).await }));
+    jobs.spawn(job("revocation", MINUTE, None).repeat(look_for_revoked));
     jobs.spawn(job("tidy", HOUR, None).repeat(tidy));
     while jobs.join_next().await.is_some() {}
 }
@@ -122,6 +128,11 @@ async fn tick_on(app: &App, database: &Database) -> Result<usize> {
         }
     }
     Ok(count)
+}
+
+async fn look_for_revoked(app: Arc<App>) -> Result<usize> {
+    purchases::look_for_revoked(&app).await;
+    Ok(0)
 }
 
 /// Forgets what has had its time.

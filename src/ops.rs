@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::app::store::{self, Store};
+use crate::app::store::Store;
 use crate::app::{App, app_store_api};
 use crate::config::{Config, keys};
 use crate::storage::cache;
@@ -156,17 +156,32 @@ pub async fn doctor() -> ExitCode {
     for warning in &config.warnings {
         print(&[format!("note  settings: {warning}")]);
     }
-    match keys::load(&config) {
+    let api_key = match keys::load(&config) {
         Ok(keys) => {
             check("keys", Ok(format!("{} to sign, {} to encrypt", keys.jwt.len(), keys.data.len())));
-            for (what, found) in server_api(&config, &keys).await {
-                check(&what, found);
+            keys.app_store_api
+        }
+        Err(mistakes) => {
+            for mistake in mistakes {
+                check("keys", Err(mistake));
+            }
+            None
+        }
+    };
+    match Store::open(&config, api_key.as_ref()) {
+        Ok(Some(store)) => {
+            check("App Store", Ok(store.summary(&config)));
+            match &store.api {
+                Some(api) => {
+                    for (environment, found) in app_store_api::examine(api).await {
+                        check(&format!("App Store {}", environment.word()), found);
+                    }
+                }
+                None => print(&[
+                    "note  App Store: NBBANG_APP_STORE_API_KEY_FILE is not set: missed notifications stay missed",
+                ]),
             }
         }
-        Err(mistakes) => mistakes.into_iter().for_each(|mistake| check("keys", Err(mistake))),
-    }
-    match store::examine(&config) {
-        Ok(Some(fine)) => check("App Store", Ok(fine)),
         Ok(None) => print(&["note  App Store: NBBANG_APP_STORE_BUNDLE_ID is not set: nothing is sold"]),
         Err(why) => check("App Store", Err(why)),
     }
@@ -189,24 +204,6 @@ pub async fn doctor() -> ExitCode {
         None => print(&["note  Redis: NBBANG_REDIS_URL is not set: single-process mode"]),
     }
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// What Apple says to our key for the App Store Server API, in each environment; nothing when there is none.
-async fn server_api(config: &Config, keys: &keys::Keys) -> Vec<(String, Result<String, String>)> {
-    let opened = || {
-        // What is wrong with it, the check of the store tells.
-        let Ok(Some(store)) = Store::open(config) else { return Ok(None) };
-        let key = keys.app_store_api.as_ref();
-        app_store_api::open(&config.app_store, key, store.verifier).map_err(|error| error.to_string())
-    };
-    match opened() {
-        Ok(None) => Vec::new(),
-        Ok(Some(api)) => {
-            let found = app_store_api::examine(&api).await.into_iter();
-            found.map(|(environment, found)| (format!("App Store {}", environment.word()), found)).collect()
-        }
-        Err(why) => vec![("App Store".to_owned(), Err(why))],
-    }
 }
 
 async fn examine(database: &Database, set: Set) -> Result<String, String> {

@@ -1,15 +1,15 @@
-//! Notifications that never arrived, fetched from Apple's own list of them; what they mean, the caller's use case says.
+//! Notifications that never arrived, fetched from Apple's own list of them; what they mean, `purchases` says.
 
 use time::Duration;
 
-use crate::app::App;
+use crate::app::store::Store;
+use crate::app::{App, purchases};
 use crate::domain::Time;
 use crate::domain::error::Result;
 use crate::domain::purchase::Environment;
 use crate::storage::app_store_history::{self as stored, Leased};
 use crate::storage::using;
 use crate::upstream::Fault;
-use crate::upstream::app_store::Notification;
 use crate::upstream::app_store::server_api::{self, ServerApi, When, Window};
 use crate::upstream::client::Deadline;
 
@@ -25,9 +25,12 @@ const WINDOW: Duration = Duration::days(7);
 /// Apple measures how far its list goes back when it gets the question, which is later.
 const MARGIN: Duration = Duration::HOUR;
 
-/// Goes on by one window where it is due, and says how many there were: 0 or 1. Each verified notification is given to `apply`, many
-/// of them for the second time, in no order; an error of it ends the window, which is gone through again later.
-pub async fn recover(app: &App, api: &ServerApi, apply: impl AsyncFn(&Notification) -> Result<()>) -> Result<usize> {
+/// Goes on by one window where it is due, and says how many there were: 0 or 1. Most notifications are known already, and they come in
+/// no order; an error ends the window, which is gone through again later.
+pub async fn recover(app: &App) -> Result<usize> {
+    let Some((store, api)) = app.store.as_ref().and_then(|store| Some((store, store.api.as_ref()?))) else {
+        return Ok(0);
+    };
     let (now, main) = (app.clock.now(), app.databases.main());
     let accepted: Vec<&str> = api.environments().map(Environment::word).collect();
     let lease = async |main: &mut _| {
@@ -37,7 +40,7 @@ pub async fn recover(app: &App, api: &ServerApi, apply: impl AsyncFn(&Notificati
     let Some(leased) = using(&main, lease).await? else { return Ok(0) };
     let environment = leased.environment;
     let window = window(&leased, now);
-    match walk(app, api, environment, window, apply).await? {
+    match walk(app, store, api, environment, window).await? {
         Ok(found) => {
             let next_at = if window.until < now { now } else { now + EVERY };
             using(&main, async |main| stored::reached(main, environment, window.until, next_at).await).await?;
@@ -64,10 +67,10 @@ fn window(leased: &Leased, now: Time) -> Window {
 /// How many notifications there were; the outer error is ours and the inner one Apple's.
 async fn walk(
     app: &App,
+    store: &Store,
     api: &ServerApi,
     environment: Environment,
     window: Window,
-    apply: impl AsyncFn(&Notification) -> Result<()>,
 ) -> Result<Result<usize, Fault>> {
     let (mut count, mut next) = (0, None);
     loop {
@@ -80,7 +83,7 @@ async fn walk(
             tracing::error!(environment = environment.word(), %rejection, "a message of the app store's list is not believed");
         }
         for notification in &told.notifications {
-            apply(notification).await?;
+            purchases::follow_listed(app, store, notification).await?;
         }
         count += told.notifications.len();
         next = told.next;

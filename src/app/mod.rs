@@ -107,7 +107,7 @@ impl App {
         let kakao = Arc::new(kakao);
         let apple_login = auth::apple_login(&config.apple_login, files.apple_login.as_ref()).map_err(told)?;
         let kakao_login = auth::kakao_login(&config.kakao_login).map_err(told)?;
-        let store = Store::open(&config)?;
+        let store = Store::open(&config, files.app_store_api.as_ref())?;
         databases.load_map().await.map_err(told)?;
         let ids = Ids::start(Arc::clone(databases.main_database()), clock::real_ms).await.map_err(told)?;
         let clock = Clock::load(&databases.main()).await.map_err(told)?;

@@ -73,12 +73,37 @@ pub async fn notice(app: &App, signed: &str) -> Result<()> {
 }
 
 async fn notice_in_time(app: &App, signed: &str) -> Result<()> {
-    let (store, now) = (store(app)?, app.clock.now());
-    let notification = store.verifier.verify_notification(signed, now).map_err(refused)?;
+    let store = store(app)?;
+    let notification = store.verifier.verify_notification(signed, app.clock.now()).map_err(refused)?;
+    follow(app, store, &notification).await
+}
+
+/// What Apple's list of its notifications has; those that are known change nothing.
+pub(super) async fn follow_listed(app: &App, store: &Store, notification: &Notification) -> Result<()> {
+    match patiently(follow(app, store, notification)).await {
+        // It would be the same the next time, and nothing after it would ever be read.
+        Err(error) if error.code == Code::PurchaseInvalid => {
+            tracing::error!(?error, "a notification of the app store's list cannot be kept");
+            Ok(())
+        }
+        followed => followed,
+    }
+}
+
+/// Asks Apple whether the certificates in use are revoked, where that is due.
+pub async fn look_for_revoked(app: &App) {
+    if let Some(store) = &app.store {
+        store.revocation.look(app.clock.now()).await;
+    }
+}
+
+/// Once, by its uuid, however often it comes and from where.
+async fn follow(app: &App, store: &Store, notification: &Notification) -> Result<()> {
+    let now = app.clock.now();
     let body = notification.body();
     let (transaction, renewal) = (notification.transaction(), notification.renewal_info());
     let effect = Effect::of(&body.notification_type, body.subtype.as_ref());
-    if !can_be_kept(&notification) {
+    if !can_be_kept(notification) {
         return Err(unfit("it has characters or lengths that no notification has"));
     }
     let told = transaction.filter(|_| effect.is_of_purchase());
@@ -108,6 +133,9 @@ async fn notice_in_time(app: &App, signed: &str) -> Result<()> {
         purchases::changed(&mut tx, kept.uuid).await?;
     }
     tx.commit().await?;
+    if effect == Effect::Consent {
+        tracing::warn!(uuid = %kept.uuid, "a guardian has withdrawn consent to the use of the app: an operator has to act");
+    }
     let ok = if changed { "true" } else { "false" };
     metrics::counter!("nbbang_app_store_notifications_total", "effect" => effect.word(), "changed" => ok).increment(1);
     tracing::info!(kind = kept.kind, environment = kept.environment.word(), changed, "a notification of the App Store");

@@ -1,20 +1,29 @@
-//! The app store as the settings know it: what is for sale, and who decides what Apple has signed. It sells nothing by itself.
+//! The app store as the settings know it: what is for sale, who decides what Apple has signed, and whom to ask. It sells nothing by itself.
 
 use std::fs;
 use std::sync::Arc;
 
+use secrecy::SecretSlice;
+
+use crate::app::app_store_api;
 use crate::config::{self, Config};
+use crate::domain::error::Error;
 use crate::domain::purchase::Catalogue;
-use crate::upstream::app_store::{Roots, Verifier};
+use crate::upstream::app_store::server_api::ServerApi;
+use crate::upstream::app_store::{Revocation, Roots, Verifier};
 
 pub struct Store {
-    pub verifier: Arc<Verifier>,
     pub catalogue: Catalogue,
+    pub verifier: Arc<Verifier>,
+    pub revocation: Revocation,
+    /// None: we have no key for it, so what was missed stays missed.
+    pub api: Option<ServerApi>,
 }
 
 impl Store {
-    /// None when the settings name no app. What is wrong with the files that they name is told in a sentence.
-    pub fn open(config: &Config) -> Result<Option<Self>, String> {
+    /// None when the settings name no app. What is wrong with the files that they name is told in a sentence. `api_key` is the
+    /// one for Apple's Server API.
+    pub fn open(config: &Config, api_key: Option<&SecretSlice<u8>>) -> Result<Option<Self>, String> {
         let settings = &config.app_store;
         // Looked through even when nothing is sold: whoever sets it means it.
         let roots = roots(settings, config.is_dev())?;
@@ -24,7 +33,17 @@ impl Store {
             tracing::info!(bundle_id, "purchases are believed that are signed under {root}");
         }
         let verifier = Verifier::new(roots, bundle_id, settings.app_apple_id, settings.environments.clone())?;
-        Ok(Some(Self { verifier: Arc::new(verifier), catalogue }))
+        let verifier = Arc::new(verifier);
+        let told = |error: Error| error.to_string();
+        let revocation = Revocation::new(Arc::clone(&verifier)).map_err(told)?;
+        let api = app_store_api::open(settings, api_key, Arc::clone(&verifier)).map_err(told)?;
+        Ok(Some(Self { catalogue, verifier, revocation, api }))
+    }
+
+    /// What the settings come to, for `nbbang doctor`.
+    pub fn summary(&self, config: &Config) -> String {
+        let environments: Vec<&str> = config.app_store.environments.iter().map(|it| it.word()).collect();
+        format!("{} products, {} purchases", self.catalogue.products().len(), environments.join(" and "))
     }
 }
 
@@ -50,14 +69,6 @@ fn catalogue(settings: &config::AppStore) -> Result<Catalogue, String> {
     let told = |why: String| format!("NBBANG_APP_STORE_PRODUCTS: {} {why}.", path.display());
     let json = fs::read_to_string(path).map_err(|error| told(format!("cannot be read: {error}")))?;
     Catalogue::read(&json).map_err(told)
-}
-
-/// What the settings come to, for `nbbang doctor`.
-pub fn examine(config: &Config) -> Result<Option<String>, String> {
-    let Some(store) = Store::open(config)? else { return Ok(None) };
-    let environments: Vec<&str> = config.app_store.environments.iter().map(|it| it.word()).collect();
-    let count = store.catalogue.products().len();
-    Ok(Some(format!("{count} products, {} purchases", environments.join(" and "))))
 }
 
 #[cfg(test)]

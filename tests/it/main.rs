@@ -29,6 +29,8 @@ mod admin;
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod app_store;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod books;

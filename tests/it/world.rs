@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use nbbang::app::App;
@@ -59,10 +60,12 @@ impl World {
         tokio::spawn(simulator.run());
         let client = nbbang::upstream::client::http().unwrap();
         let mut config = config(&urls, &simulator_url);
-        let root = sells(&mut config, &client, &simulator_url).await;
+        let files = sells(&mut config, &client, &simulator_url).await;
         change(&mut config);
         let app = App::start(config).await.unwrap();
-        std::fs::remove_file(root).unwrap();
+        for file in files {
+            std::fs::remove_file(file).unwrap();
+        }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = http::serve(Arc::clone(&app), listener).unwrap();
@@ -179,15 +182,24 @@ impl World {
     }
 }
 
-/// Purchases are those of the simulator's App Store: the file with its root.
-async fn sells(config: &mut Config, client: &reqwest::Client, simulator: &str) -> std::path::PathBuf {
-    let got = client.get(format!("{simulator}/__sim/app-store/root.der")).send().await.unwrap();
-    let root = std::env::temp_dir().join(format!("nbbang-root-{}.der", nbbang::app::random()));
-    std::fs::write(&root, got.bytes().await.unwrap()).unwrap();
+/// Purchases are those of the simulator's App Store: the files with its root and with its key.
+async fn sells(config: &mut Config, client: &reqwest::Client, simulator: &str) -> [std::path::PathBuf; 2] {
+    let file = async |name: &str| {
+        let got = client.get(format!("{simulator}/__sim/app-store/{name}")).send().await.unwrap();
+        let file = std::env::temp_dir().join(format!("nbbang-{}-{name}", nbbang::app::random()));
+        std::fs::write(&file, got.bytes().await.unwrap()).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        file
+    };
+    let [root, key] = [file("root.der").await, file("api-key.p8").await];
     config.app_store.root_certs = vec![root.clone()];
+    config.app_store.api_base_url = Some(format!("{simulator}/app-store"));
+    config.app_store.api_key_id = Some("SIMULATOR1".to_owned());
+    config.app_store.api_issuer_id = Some("57246542-96fe-1a63-e053-0824d011072a".to_owned());
+    config.app_store.api_key_file = Some(key.clone());
     config.app_store.bundle_id = Some("com.example.nbbang".to_owned());
     config.app_store.app_apple_id = Some(1_234_567_890);
-    root
+    [root, key]
 }
 
 pub async fn one(db: &mut PgConnection, sql: &'static str) -> i64 {
