@@ -1,25 +1,5 @@
 //! `bin/bench app-store`: verifications a second on one core, beside what the signatures alone allow; it judges nothing.
 
-mod words;
-
-/// The verifier's own sources, without the rest of the program.
-#[path = "../../../src/upstream"]
-#[expect(dead_code, unused_imports, reason = "only a part of it is measured")]
-mod upstream {
-    pub mod app_store;
-}
-
-#[path = "../../../src/domain"]
-#[expect(dead_code, reason = "only a part of it is used")]
-mod domain {
-    pub type Time = time::OffsetDateTime;
-
-    pub mod purchase {
-        mod words;
-        pub use words::*;
-    }
-}
-
 use std::hint::black_box;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -30,12 +10,12 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, ParsedPublicKey,
 };
+use nbbang::domain::purchase::Environment;
+use nbbang::upstream::app_store::{Roots, Verifier};
 use nbbang_simulator::app_store::messages::{self, App, Inside};
 use nbbang_simulator::app_store::{Pki, Shape};
 use serde_json::Value;
 
-use domain::purchase::Environment;
-use upstream::app_store::{Roots, Verifier};
 
 const TOKENS: u64 = 64;
 
