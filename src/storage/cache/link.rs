@@ -1,8 +1,10 @@
-//! The connection to Redis: one for the process, with a deadline on each answer. It never says why it has no answer, since
+//! The connections to Redis: one for the process, and one to each thread that serves, so that a hit stays on the thread that
+//! asked; with a deadline on each answer. It never says why it has no answer, since
 //! the readers then go to the database; what could not be forgotten it makes up for before Redis is believed again.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +12,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ErrorKind, RedisResult, Script, ServerErrorKind};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_util::context::TokioContext;
 
@@ -41,9 +44,18 @@ return 0";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Away;
 
+thread_local! {
+    /// By the link's number: in which generation it was made, and the connection.
+    static OWN: RefCell<HashMap<usize, (usize, ConnectionManager)>> = RefCell::default();
+}
+
 pub struct Link {
+    /// Which of a thread's connections are this link's.
+    number: usize,
     client: Client,
     connection: ArcSwap<ConnectionManager>,
+    /// Rises when the connections are given up; a thread's own of an earlier one is replaced.
+    generation: AtomicUsize,
     /// The process's own: actix's threads end, and with them what was connected there.
     runtime: Handle,
     swap: Script,
@@ -60,9 +72,12 @@ impl Link {
     pub fn new(url: &str) -> RedisResult<Arc<Self>> {
         let client = Client::open(url)?;
         let connection = ArcSwap::from_pointee(connection(&client)?);
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let link = Arc::new(Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             client,
             connection,
+            generation: AtomicUsize::default(),
             runtime: Handle::current(),
             swap: Script::new(SWAP),
             breaker: Breaker::default(),
@@ -88,7 +103,36 @@ impl Link {
 
     pub async fn get(self: &Arc<Self>, key: &str) -> Result<Option<Bytes>, Away> {
         self.trusted(key)?;
-        self.ask(|mut to| async move { redis::cmd("GET").arg(key).query_async(&mut to).await }).await
+        let get = |mut to: ConnectionManager| async move { redis::cmd("GET").arg(key).query_async(&mut to).await };
+        let Some(own) = self.own() else { return self.ask(get).await };
+        self.judged(async {
+            let answer = answered(timeout(ANSWER, get(own)).await);
+            if matches!(answer, Err(Failure::Broken)) {
+                self.give_up_own();
+            }
+            answer
+        })
+        .await
+    }
+
+    /// The connection of this thread, if it is one that serves: its runtime is its own, and what is read there wakes no other.
+    fn own(&self) -> Option<ConnectionManager> {
+        if Handle::try_current().ok()?.runtime_flavor() != RuntimeFlavor::CurrentThread {
+            return None;
+        }
+        let generation = self.generation.load(Ordering::Acquire);
+        OWN.with_borrow_mut(|all| {
+            if let Some((_, own)) = all.get(&self.number).filter(|(made_in, _)| *made_in == generation) {
+                return Some(own.clone());
+            }
+            let own = connection(&self.client).ok()?;
+            all.insert(self.number, (generation, own.clone()));
+            Some(own)
+        })
+    }
+
+    fn give_up_own(&self) {
+        OWN.with_borrow_mut(|all| all.remove(&self.number));
     }
 
     /// Puts a lease where nothing is. What lies there otherwise comes back.
@@ -149,10 +193,15 @@ impl Link {
         self: &Arc<Self>,
         question: impl FnOnce(ConnectionManager) -> F,
     ) -> Result<T, Away> {
+        self.judged(self.within(ANSWER, question)).await
+    }
+
+    /// Asks unless Redis is known to be away, and learns from the answer whether it is.
+    async fn judged<T>(self: &Arc<Self>, asked: impl Future<Output = Result<T, Failure>>) -> Result<T, Away> {
         if self.breaker.is_open() {
             return Err(Away);
         }
-        match self.within(ANSWER, question).await {
+        match asked.await {
             Ok(answer) => {
                 self.breaker.succeeded();
                 Ok(answer)
@@ -174,14 +223,7 @@ impl Link {
         question: impl FnOnce(ConnectionManager) -> F,
     ) -> Result<T, Failure> {
         let question = question(ConnectionManager::clone(&self.connection.load()));
-        match timeout(patience, TokioContext::new(question, self.runtime.clone())).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "Redis refuses");
-                Err(Failure::of(&error))
-            }
-            Err(_) => Err(Failure::Broken),
-        }
+        answered(timeout(patience, TokioContext::new(question, self.runtime.clone())).await)
     }
 
     /// What lies under a key that could not be forgotten may be old.
@@ -232,7 +274,10 @@ impl Link {
         if self.breaker.is_open() {
             // The old one may hang on a peer that is gone, for as long as TCP hopes.
             match connection(&self.client) {
-                Ok(fresh) => self.connection.store(Arc::new(fresh)),
+                Ok(fresh) => {
+                    self.connection.store(Arc::new(fresh));
+                    self.generation.fetch_add(1, Ordering::AcqRel);
+                }
                 Err(_) => return false,
             }
         }
@@ -295,6 +340,17 @@ fn remove(keys: &[String]) -> redis::Pipeline {
         pipe.cmd("UNLINK").arg(key).ignore();
     }
     pipe
+}
+
+fn answered<T>(asked: Result<RedisResult<T>, Elapsed>) -> Result<T, Failure> {
+    match asked {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "Redis refuses");
+            Err(Failure::of(&error))
+        }
+        Err(_) => Err(Failure::Broken),
+    }
 }
 
 enum Failure {

@@ -75,7 +75,7 @@ impl Reading {
                 self.count("near");
                 return Ok(copy.entry);
             }
-            let (replace, old) = match self.look().await {
+            let (replace, old, is_away) = match self.look().await {
                 Look::Hit(entry, bytes) => {
                     self.count("hit");
                     self.keep(entry.as_ref(), mark);
@@ -87,11 +87,18 @@ impl Reading {
                     self.refresh(bytes, load);
                     return Ok(entry);
                 }
-                Look::Past(entry, bytes) => (Some(bytes), Some(Old(entry))),
-                Look::Miss(bytes) => (bytes, None),
-                Look::Away => (None, None),
+                Look::Past(entry, bytes) => (Some(bytes), Some(Old(entry)), false),
+                Look::Miss(bytes) => (bytes, None, false),
+                Look::Away => (None, None, true),
             };
             match self.inner.flights.board(&self.key) {
+                // Nothing will be filled, so nobody but those who wait needs it: no task, and it stays on this thread.
+                Boarding::Lead(leader, _) if is_away => {
+                    self.count("miss");
+                    let landing = self.unfilled(|| leader.close(), mark, load).await;
+                    leader.land(landing.clone());
+                    return landing.entry;
+                }
                 Boarding::Lead(leader, own) => {
                     self.count("miss");
                     let reading = self.clone();
