@@ -70,9 +70,9 @@ pub struct Link {
 impl Link {
     /// Needs a running Tokio, which the connection belongs to. Connects in the background.
     pub fn new(url: &str) -> RedisResult<Arc<Self>> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let client = Client::open(url)?;
         let connection = ArcSwap::from_pointee(connection(&client)?);
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let link = Arc::new(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             client,
