@@ -76,6 +76,8 @@ settings! {
     Rules {
         /// How new parties may settle.
         settlements: Vec<Settlement> = "NBBANG_SETTLEMENTS", Means("prepaid,transfer"), some(settlement);
+        /// Words that are not welcome, beside the built-in ones.
+        words_file: Option<PathBuf> = "NBBANG_WORDS_FILE", Nothing, optional(file);
     }
     /// Kakao Local.
     Kakao {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::app::store::Store;
-use crate::app::{App, app_store_api};
+use crate::app::{App, app_store_api, wordlists};
 use crate::config::{Config, keys};
 use crate::storage::cache;
 use crate::storage::databases::{Database, Databases};
@@ -185,6 +185,7 @@ pub async fn doctor() -> ExitCode {
         Ok(None) => print(&["note  App Store: NBBANG_APP_STORE_BUNDLE_ID is not set: nothing is sold"]),
         Err(why) => check("App Store", Err(why)),
     }
+    check("words", wordlists::examine(&config));
     match config.storage.databases() {
         Ok(databases) => {
             let mut current = true;

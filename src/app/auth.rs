@@ -132,7 +132,7 @@ fn refused(refusal: &Refusal) -> Error {
 }
 
 async fn sign_in_as(app: &App, provider: Provider, identity: &Identity, language: Language) -> Result<SignedIn> {
-    let nickname = identity.nickname.as_deref().and_then(|name| user::nickname(name).ok());
+    let nickname = identity.nickname.as_deref().and_then(|name| user::nickname(name, &app.words).ok());
     let nickname = match nickname {
         Some(nickname) => nickname,
         None => user::made_up_nickname(random_bytes()?, language),

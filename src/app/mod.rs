@@ -31,6 +31,7 @@ pub mod store;
 pub mod trust;
 pub mod users;
 mod vault;
+pub mod wordlists;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,7 @@ use crate::app::vault::Vault;
 use crate::config::{self, Config};
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Shard;
+use crate::domain::wordlist::WordList;
 use crate::storage::cache::{self, Cache};
 use crate::storage::databases::{self, Databases};
 use crate::storage::migrate;
@@ -81,6 +83,8 @@ pub struct App {
     kakao_login: Option<KakaoLogin>,
     /// None: nothing is sold.
     store: Option<Store>,
+    /// What nobody may say to others.
+    words: WordList,
     pub news: News,
     tasks: Tasks,
 }
@@ -108,6 +112,7 @@ impl App {
         let apple_login = auth::apple_login(&config.apple_login, files.apple_login.as_ref()).map_err(told)?;
         let kakao_login = auth::kakao_login(&config.kakao_login).map_err(told)?;
         let store = Store::open(&config, files.app_store_api.as_ref())?;
+        let words = wordlists::open(&config)?;
         databases.load_map().await.map_err(told)?;
         let ids = Ids::start(Arc::clone(databases.main_database()), clock::real_ms).await.map_err(told)?;
         let clock = Clock::load(&databases.main()).await.map_err(told)?;
@@ -138,6 +143,7 @@ impl App {
             apple_login,
             kakao_login,
             store,
+            words,
             news,
             tasks,
         });

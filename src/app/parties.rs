@@ -56,7 +56,7 @@ async fn open_in_time(app: &App, host_id: Id<User>, draft: Draft, key: &Key<'_>)
     }
     app.config.settlement_is_on(draft.settlement)?;
     let limits = entitlements::limits(app, &mut main, host_id, now).await?;
-    let offer = draft.check(limits, now)?;
+    let offer = draft.check(limits, &app.words, now)?;
     let host = stored_users::find(&mut main, host_id).await?.ok_or(Code::Unauthenticated)?;
     if erasures::is_asked(&mut main, host_id).await? {
         return Err(Code::Unauthenticated.into());
@@ -182,7 +182,7 @@ pub async fn entries(app: &App, viewer: Id<User>, id: Id<Party>) -> Result<Vec<L
 
 /// Changes the terms. This and the following only in the version that is expected, if one is.
 pub async fn edit(app: &App, user: Id<User>, id: Id<Party>, edit: Edit, expected: &Expected) -> Result<Room> {
-    by_host(app, user, id, expected, |party, at| party.edit(edit.clone(), at.now)).await
+    by_host(app, user, id, expected, |party, at| party.edit(edit.clone(), &app.words, at.now)).await
 }
 
 pub async fn lock(app: &App, user: Id<User>, id: Id<Party>, expected: &Expected) -> Result<Room> {

@@ -32,7 +32,8 @@ pub(super) async fn with_plus(app: &App, conn: &mut PgConnection, user: User) ->
 
 /// Changes what is given.
 pub async fn change_me(app: &App, user: Id<User>, nickname: Option<&str>, language: Option<Language>) -> Result<Me> {
-    let nickname = nickname.map(user::nickname).transpose().map_err(|fault| Error::field("/nickname", fault))?;
+    let nickname = nickname.map(|raw| user::nickname(raw, &app.words)).transpose();
+    let nickname = nickname.map_err(|fault| Error::field("/nickname", fault))?;
     let mut main = Tx::begin(&app.databases.main()).await?;
     let changed = users::change(&mut main, user, nickname.as_deref(), language).await?.ok_or(Code::Unauthenticated)?;
     if nickname.is_some() {

@@ -23,6 +23,7 @@ pub mod terms;
 pub mod text;
 pub mod trust;
 pub mod user;
+pub mod wordlist;
 
 /// A moment of the rules' clock, UTC, to the millisecond.
 pub type Time = time::OffsetDateTime;

@@ -13,6 +13,7 @@ use crate::domain::item::{self, Item};
 use crate::domain::json::{patch, present, time_ms};
 use crate::domain::money::Krw;
 use crate::domain::split::{FeeTier, Split, Tariff};
+use crate::domain::wordlist::WordList;
 
 const MAX_MINIMUM: Krw = Krw::new(5_000_000);
 /// How much later than guests were told it may become.
@@ -269,10 +270,10 @@ pub struct Offer {
 
 impl Draft {
     /// All mistakes at once, each with its place.
-    pub fn check(self, limits: Limits, now: Time) -> Result<Offer> {
+    pub fn check(self, limits: Limits, words: &WordList, now: Time) -> Result<Offer> {
         let mut sheet = Sheet::default();
         let terms = Terms {
-            title: sheet.text("/title", &self.title, 60),
+            title: sheet.said("/title", &self.title, 60, words),
             store: sheet.store("/store", self.store),
             pickup: sheet.pickup(self.pickup),
             capacity: sheet.number("/capacity", self.capacity, 2, limits.capacity),
@@ -312,12 +313,19 @@ impl Terms {
 
 impl Edit {
     /// The terms after it. `taken` seats are in use, by guests too if `guests` says so.
-    pub fn apply(self, terms: &Terms, taken: i16, guests: bool, limits: Limits, now: Time) -> Result<Terms> {
+    pub fn apply(
+        self,
+        terms: &Terms,
+        (taken, guests): (i16, bool),
+        capacity_limit: i16,
+        words: &WordList,
+        now: Time,
+    ) -> Result<Terms> {
         let of_members = if self.min_members.is_some() { "/min_members" } else { "/capacity" };
         let mut sheet = Sheet::default();
         let mut after = terms.clone();
         if let Some(title) = self.title {
-            after.title = sheet.text("/title", &title, 60);
+            after.title = sheet.said("/title", &title, 60, words);
         }
         if let Some(store) = self.store {
             after.store = sheet.store("/store", store.apply(&terms.store));
@@ -334,7 +342,7 @@ impl Edit {
             after.tariff.min_members = sheet.number("/min_members", min, 2, 20);
         }
         if let Some(capacity) = self.capacity {
-            after.capacity = sheet.number("/capacity", capacity, taken.max(2), limits.capacity.max(terms.capacity));
+            after.capacity = sheet.number("/capacity", capacity, taken.max(2), capacity_limit.max(terms.capacity));
         }
         if let Some(deadline) = self.deadline_at
             && deadline != terms.deadline_at

@@ -3,7 +3,7 @@
 use crate::domain::Time;
 use crate::domain::error::FieldFault;
 use crate::domain::id::Id;
-use crate::domain::text;
+use crate::domain::wordlist::WordList;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -45,9 +45,9 @@ pub const FIRST_TRUST: i16 = 50;
 /// What is shown of one who has been erased.
 pub const ERASED_NICKNAME: &str = "탈퇴한 이웃";
 
-/// A nickname of 2 to 20 characters.
-pub fn nickname(raw: &str) -> Result<String, FieldFault> {
-    let nickname = text::clean(raw, 20)?;
+/// A nickname of 2 to 20 characters, which everybody can bear to read.
+pub fn nickname(raw: &str, words: &WordList) -> Result<String, FieldFault> {
+    let nickname = words.said(raw, 20)?;
     if nickname.chars().count() < 2 { Err(FieldFault::TooShort) } else { Ok(nickname) }
 }
 
@@ -76,12 +76,17 @@ pub fn handle(raw: &str) -> Result<&str, FieldFault> {
 mod tests {
     use super::*;
 
+    fn nickname(raw: &str) -> Result<String, FieldFault> {
+        super::nickname(raw, &WordList::built_in())
+    }
+
     #[test]
     fn nicknames_have_2_to_20_characters() {
         assert_eq!(nickname(" 민아 ").as_deref(), Ok("민아"));
         assert_eq!(nickname("민"), Err(FieldFault::TooShort));
         assert_eq!(nickname(&"가".repeat(21)), Err(FieldFault::TooLong));
         assert_eq!(nickname("a\u{7}b"), Err(FieldFault::NotText));
+        assert_eq!(nickname("씨 발"), Err(FieldFault::Offensive));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use nbbang::domain::party::{Join, Party, Placement, State};
 use nbbang::domain::split::{FeeTier, Split};
 use nbbang::domain::terms::{Category, Draft, Limits, Pickup, Settlement, Store, TransferAccount};
 use nbbang::domain::user::{Language, User};
+use nbbang::domain::wordlist::WordList;
 use nbbang::domain::{At, Time};
 use nbbang::storage::{orders, parties};
 use sqlx::PgPool;
@@ -110,7 +111,7 @@ fn order(party: &Party, user_id: Id<User>, state: OrderState, dice: &mut Dice) -
 
 /// A party in any state, with people who are in it, were in it, may not come back or did not pay.
 fn party(dice: &mut Dice) -> Party {
-    let offer = draft(dice).check(Limits::BASIC, NOON).unwrap();
+    let offer = draft(dice).check(Limits::BASIC, &WordList::default(), NOON).unwrap();
     let mint = || Ok(id());
     let at = At { now: NOON, mint: &mint };
     let mut party = Party::open(Id::from_raw(id()), &host(), offer, Limits::BASIC, None, &at).unwrap();

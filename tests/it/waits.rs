@@ -12,6 +12,7 @@ use nbbang::domain::money::Krw;
 use nbbang::domain::order::{Order, OrderState};
 use nbbang::domain::party::{Join, Party};
 use nbbang::domain::user::User;
+use nbbang::domain::wordlist::WordList;
 use nbbang::storage::{orders as stored_orders, parties};
 use serde_json::{Value, json};
 use time::Duration;
@@ -76,7 +77,7 @@ impl Scene {
 struct Held(nbbang::storage::tx::Tx, parties::Locked);
 
 fn edit(change: Value) -> impl FnOnce(&mut Party, &At) -> Result<()> {
-    move |party, at| party.edit(serde_json::from_value(change).unwrap(), at.now)
+    move |party, at| party.edit(serde_json::from_value(change).unwrap(), &WordList::default(), at.now)
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ use crate::domain::payment::Payment;
 use crate::domain::split::Member;
 use crate::domain::terms::{Edit, Limits, Offer, Terms};
 use crate::domain::user::User;
-use crate::domain::{At, Time};
+use crate::domain::{At, Time, wordlist::WordList};
 
 crate::words! {
     /// How far a party is. `completed` and `cancelled` are final.
@@ -247,10 +247,10 @@ impl Party {
         Ok(party)
     }
 
-    pub fn edit(&mut self, edit: Edit, now: Time) -> Result<()> {
+    pub fn edit(&mut self, edit: Edit, words: &WordList, now: Time) -> Result<()> {
         self.must_be_joinable(now)?;
-        let limits = Limits { capacity: self.capacity_limit, ..Limits::BASIC };
-        let after = edit.apply(&self.terms, self.seats_taken(), self.guests().next().is_some(), limits, now)?;
+        let taken = (self.seats_taken(), self.guests().next().is_some());
+        let after = edit.apply(&self.terms, taken, self.capacity_limit, words, now)?;
         if after != self.terms {
             self.terms = after;
             self.tell(EventKind::Edited, None);

@@ -9,6 +9,7 @@ use crate::domain::money::Krw;
 use crate::domain::split::{self, FeeTier};
 use crate::domain::terms::{Pickup, Store, Terms, TransferAccount};
 use crate::domain::text;
+use crate::domain::wordlist::WordList;
 
 /// How far ahead a deadline is.
 const SHORTEST: Duration = Duration::minutes(10);
@@ -29,7 +30,15 @@ impl Sheet {
     }
 
     pub fn text(&mut self, pointer: &str, raw: &str, max: usize) -> String {
-        text::clean(raw, max).unwrap_or_else(|fault| {
+        self.good(pointer, text::clean(raw, max))
+    }
+
+    pub fn said(&mut self, pointer: &str, raw: &str, max: usize, words: &WordList) -> String {
+        self.good(pointer, words.said(raw, max))
+    }
+
+    fn good(&mut self, pointer: &str, text: Result<String, FieldFault>) -> String {
+        text.unwrap_or_else(|fault| {
             self.wrong::<()>(pointer, fault);
             String::new()
         })

@@ -15,6 +15,7 @@ use crate::domain::party::{Join, Party, Placing, State};
 use crate::domain::payment::{Outcome, Payment};
 use crate::domain::refund::{Cancellation, Refund};
 use crate::domain::terms::{Draft, Edit, Limits};
+use crate::domain::wordlist::WordList;
 
 pub struct World {
     pub stage: Stage,
@@ -249,7 +250,7 @@ impl World {
             4 => Edit { min_members: Some(i64::from(what / 6) % 4 + 1), ..Edit::default() },
             _ => Edit { discount_krw: Some(Krw::new(i64::from(what) * 10)), ..Edit::default() },
         };
-        self.stage.party.edit(edit, self.stage.now)
+        self.stage.party.edit(edit, &WordList::default(), self.stage.now)
     }
 
     fn send_refund(&mut self, number: u8) -> Result<()> {

@@ -16,12 +16,12 @@ fn faults(error: Error) -> Faults {
 fn faults_of(spoil: impl FnOnce(&mut Draft)) -> Faults {
     let mut draft = a_transfer_draft();
     spoil(&mut draft);
-    faults(draft.check(Limits::BASIC, NOON).expect_err("refused"))
+    faults(draft.check(Limits::BASIC, &WordList::built_in(), NOON).expect_err("refused"))
 }
 
 fn edit(stage: &mut Stage, edit: Edit) -> Result<()> {
     let now = stage.now;
-    stage.party.edit(edit, now)
+    stage.party.edit(edit, &WordList::built_in(), now)
 }
 
 fn to(deadline_minutes: i64) -> Edit {
@@ -77,10 +77,10 @@ fn the_limits_themselves_are_allowed_and_plus_allows_more() {
     draft.capacity = 10;
     draft.min_members = 10;
     draft.items.clear();
-    draft.clone().check(Limits::BASIC, NOON).expect("the shortest, without food");
+    draft.clone().check(Limits::BASIC, &WordList::default(), NOON).expect("the shortest, without food");
     draft.capacity = 20;
     draft.deadline_at = NOON + Duration::hours(24);
-    draft.check(Limits::PLUS, NOON).expect("the longest");
+    draft.check(Limits::PLUS, &WordList::default(), NOON).expect("the longest");
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::domain::payment::{Outcome, Payment};
 use crate::domain::split::{FeeTier, Split};
 use crate::domain::terms::{Category, Draft, Limits, Pickup, Settlement, Store, TransferAccount};
 use crate::domain::user::{Language, User};
+use crate::domain::wordlist::WordList;
 use crate::domain::{At, Time};
 
 pub const NOON: Time = datetime!(2026-12-01 12:00 UTC);
@@ -131,7 +132,7 @@ impl Stage {
             app_account_token: uuid::Uuid::nil(),
             language: Language::Korean,
         };
-        let offer = draft.check(limits, NOON).expect("a good draft");
+        let offer = draft.check(limits, &WordList::default(), NOON).expect("a good draft");
         let sealed = offer.account.is_some().then(|| "sealed".to_owned());
         let ids = AtomicI64::new(1000);
         let mint = || Ok(next(&ids));
