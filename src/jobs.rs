@@ -10,12 +10,12 @@ use tokio::task::JoinSet;
 
 use crate::app::news::Bell;
 use crate::app::{
-    App, app_store_history, areas, auth, books, boosts, erasure, hints, hosting, parties, payments, purchases, refunds,
-    relay, trust,
+    App, app_store_history, areas, books, boosts, erasure, hints, hosting, parties, payments, purchases, refunds,
+    relay, retention, trust,
 };
 use crate::domain::error::Result;
 use crate::storage::databases::Database;
-use crate::storage::{idempotency, parties as stored, patiently, using};
+use crate::storage::{parties as stored, patiently, using};
 
 /// How many of a kind are done in one go.
 const BATCH: i64 = 100;
@@ -135,22 +135,9 @@ async fn look_for_revoked(app: Arc<App>) -> Result<usize> {
     Ok(0)
 }
 
-/// Forgets what has had its time.
+/// Forgets some of what has had its time, and looks after hosting slots; says of how many kinds there may be more.
 pub async fn tidy(app: Arc<App>) -> Result<usize> {
-    let now = app.clock.now();
-    let promised = now - time::Duration::hours(24);
-    for database in app.databases.party_databases() {
-        database.done(forget_on(database, promised).await);
-    }
-    let main = app.databases.main();
-    while using(&main, async |main| idempotency::forget_creations(main, promised).await).await? {}
-    while using(&main, async |main| idempotency::forget_in_main(main, promised).await).await? {}
-    patiently(auth::forget_expired(&app)).await?;
-    patiently(hosting::tidy(&app, now)).await?;
-    Ok(0)
-}
-
-async fn forget_on(database: &Database, before: crate::domain::Time) -> Result<usize> {
-    while using(&database.pool(), async |conn| idempotency::forget(conn, before).await).await? {}
-    Ok(0)
+    let more = retention::forget(&app).await;
+    patiently(hosting::tidy(&app, app.clock.now())).await?;
+    Ok(more)
 }

@@ -269,15 +269,6 @@ pub async fn sign_out(app: &App, session: Id<Session>) -> Result<()> {
     Ok(())
 }
 
-/// Forgets what has expired; for the jobs.
-pub async fn forget_expired(app: &App) -> Result<()> {
-    let mut tx = Tx::begin(&app.databases.main()).await?;
-    auth::delete_expired(&mut tx, clock::real()).await?;
-    stored_access::forget(&mut tx, clock::real() - Duration::hours(1)).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
 /// 32 bytes that only the phone knows; we keep their hash.
 struct RefreshToken([u8; 32]);
 

@@ -1,17 +1,18 @@
 //! Everything that we hold of a user, for himself alone.
 
 use crate::app::parties::find;
-use crate::app::{App, users};
+use crate::app::{App, location_uses, users};
 use crate::domain::Time;
 use crate::domain::error::{Code, Result};
 use crate::domain::id::Id;
+use crate::domain::location_use::{LocationSource, LocationUse};
 use crate::domain::party::Party;
 use crate::domain::report::Report;
 use crate::domain::terms::TransferAccount;
 use crate::domain::user::User;
-use crate::storage::{erasures, held, reports, users as stored_users, using};
+use crate::storage::{erasures, held, location_uses as stored_location_uses, reports, users as stored_users, using};
 
-pub use crate::storage::held::{Identity, LocationUse, SignIn, TrustEntry};
+pub use crate::storage::held::{Identity, SignIn, TrustEntry};
 
 pub struct Export {
     pub at: Time,
@@ -21,13 +22,15 @@ pub struct Export {
     pub blocked: Vec<Id<User>>,
     pub reports: Vec<Report>,
     pub trust: Vec<TrustEntry>,
-    pub location_uses: Vec<LocationUse>,
+    /// Each with how we came by the position.
+    pub location_uses: Vec<(LocationUse, LocationSource)>,
     /// Those that he is or was in; his account with those that he hosts.
     pub parties: Vec<(Party, Option<TransferAccount>)>,
 }
 
 pub async fn export(app: &App, user: Id<User>) -> Result<Export> {
     let profile = users::me(app, user).await?;
+    location_uses::write_down(app).await?;
     let main = app.databases.main();
     let mut ids = using(&main, async |main| held::parties(main, user).await).await?;
     for database in app.databases.party_databases() {
@@ -56,7 +59,7 @@ pub async fn export(app: &App, user: Id<User>) -> Result<Export> {
             blocked: stored_users::blocks_of(main, user).await?.by_him,
             reports: reports::of(main, user).await?,
             trust: held::trust(main, user).await?,
-            location_uses: held::location_uses(main, user).await?,
+            location_uses: stored_location_uses::of(main, user).await?,
             parties,
         })
     })

@@ -16,6 +16,7 @@ pub mod hints;
 pub mod hosting;
 pub mod ids;
 pub mod keys;
+pub mod location_uses;
 pub mod news;
 pub mod operators;
 pub mod orders;
@@ -26,6 +27,7 @@ pub mod purchases;
 pub mod refunds;
 pub mod relay;
 pub mod reports;
+pub mod retention;
 pub mod search;
 pub mod store;
 pub mod trust;
@@ -46,6 +48,7 @@ use crate::app::access::Access;
 use crate::app::clock::Clock;
 use crate::app::ids::Ids;
 use crate::app::keys::Keys;
+use crate::app::location_uses::LocationUses;
 use crate::app::news::News;
 use crate::app::store::Store;
 use crate::app::vault::Vault;
@@ -85,6 +88,7 @@ pub struct App {
     store: Option<Store>,
     /// What nobody may say to others.
     words: WordList,
+    location_uses: LocationUses,
     pub news: News,
     tasks: Tasks,
 }
@@ -144,10 +148,12 @@ impl App {
             kakao_login,
             store,
             words,
+            location_uses: LocationUses::default(),
             news,
             tasks,
         });
         access::follow(&app);
+        location_uses::follow(&app);
         Ok(app)
     }
 
@@ -185,12 +191,13 @@ impl App {
         self.tasks.tracker.spawn_on(logged, &self.tasks.runtime);
     }
 
-    /// Waits for what is going on, gives the id slot back and ends the connections; call it when no more requests come.
+    /// Waits for what is going on, writes down what waits for it, gives the id slot back and ends the connections; call it when no more requests come.
     pub async fn stop(&self) {
         self.tasks.tracker.close();
         if timeout(LAST_WORK, self.tasks.tracker.wait()).await.is_err() {
             tracing::warn!("some payments were not seen through; the jobs of the next process do that");
         }
+        location_uses::finish(self).await;
         self.ids.stop().await;
         self.databases.close().await;
     }

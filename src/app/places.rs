@@ -7,10 +7,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::app::App;
+use crate::app::{App, location_uses};
 use crate::domain::error::{Code, Error, Field, FieldFault, Result};
 use crate::domain::geo::Point;
+use crate::domain::id::Id;
+use crate::domain::location_use::LocationPurpose;
 use crate::domain::place::{Address, Place, Region};
+use crate::domain::user::User;
 use crate::storage::cache::{CacheKey, Loaded};
 use crate::upstream::client::Deadline;
 use crate::upstream::kakao_local::{Reply, When};
@@ -29,7 +32,10 @@ pub struct Found {
 }
 
 /// Places by name or kind, those near a point first.
-pub async fn find(app: &App, query: &str, near: Option<Point>) -> Result<Vec<Found>> {
+pub async fn find(app: &App, user: Id<User>, query: &str, near: Option<Point>) -> Result<Vec<Found>> {
+    if near.is_some() {
+        location_uses::note(app, user, LocationPurpose::Places);
+    }
     let (kakao, when) = (Arc::clone(&app.kakao), when(app, app.config.patience.phone));
     let (query, about) = (query.to_lowercase(), near.map(|point| point.rounded(NEAR)));
     let question = format!("{query} {about:?}");
@@ -48,7 +54,8 @@ pub async fn addresses(app: &App, query: &str) -> Result<Vec<Address>> {
 }
 
 /// The regions of a point; none at sea and abroad.
-pub async fn regions(app: &App, point: Point) -> Result<Vec<Region>> {
+pub async fn regions(app: &App, user: Id<User>, point: Point) -> Result<Vec<Region>> {
+    location_uses::note(app, user, LocationPurpose::Regions);
     regions_within(app, point, app.config.patience.phone).await
 }
 

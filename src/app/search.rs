@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
-use crate::app::App;
 use crate::app::cached::{self, Finished, Seen};
+use crate::app::{App, location_uses};
 use crate::domain::Time;
 use crate::domain::error::Result;
 use crate::domain::geo::{DistanceBand, Point};
 use crate::domain::id::Id;
 use crate::domain::listing::{Listing, Place, Role, Summary};
+use crate::domain::location_use::LocationPurpose;
 use crate::domain::order::Order;
 use crate::domain::party::{Party, State};
 use crate::domain::terms::Category;
@@ -54,6 +55,7 @@ pub async fn nearby(
     nearby: Nearby,
     finished: Finished<Listing>,
 ) -> Result<Page<Found, After>> {
+    location_uses::note(app, viewer, LocationPurpose::NearbyParties);
     let apart = cached::blocks(app, viewer).await?.apart();
     if app.cache.is_up() {
         from_tiles(app, &nearby, &apart, finished).await

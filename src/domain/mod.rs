@@ -10,6 +10,7 @@ pub mod item;
 pub mod json;
 pub mod ledger;
 pub mod listing;
+pub mod location_use;
 pub mod money;
 pub mod order;
 pub mod party;

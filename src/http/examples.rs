@@ -165,7 +165,7 @@ fn operators(shape: &str) -> Option<Value> {
             "blocked_user_ids": [GUEST],
             "reports": [],
             "trust": [{"kind": "completed", "points": 1, "entered_at": "2026-12-01T12:00:00.000Z"}],
-            "location_uses": [{"purpose": "nearby_parties", "used_at": "2026-12-01T10:00:00.000Z"}],
+            "location_uses": [{"purpose": "nearby_parties", "acquired_from": "app", "used_at": "2026-12-01T10:00:00.000Z"}],
             "hosted": [{
                 "party": party("open"),
                 "pickup": {"lat": 37.498_1, "lng": 127.027_6, "label": "강남역 11번 출구", "memo": "편의점 앞 의자"},

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::app::{App, erasure, export};
 use crate::domain::error::Result;
+use crate::domain::location_use::{LocationPurpose, LocationSource, LocationUse};
 use crate::domain::party::Party;
 use crate::domain::terms::{Pickup, TransferAccount};
 use crate::domain::trust::TrustKind;
@@ -74,9 +75,8 @@ pub struct TrustEntryView {
 /// That a position was used, without the position.
 #[derive(Serialize, ToSchema)]
 pub struct LocationUseView {
-    /// What for.
-    #[schema(example = "nearby_parties")]
-    purpose: String,
+    purpose: LocationPurpose,
+    acquired_from: LocationSource,
     used_at: Timestamp,
 }
 
@@ -111,7 +111,11 @@ impl From<export::Export> for Export {
             points: entry.points,
             entered_at: entry.at.into(),
         };
-        let location = |row: export::LocationUse| LocationUseView { purpose: row.purpose, used_at: row.used_at.into() };
+        let location = |(used, acquired_from): (LocationUse, LocationSource)| LocationUseView {
+            purpose: used.purpose,
+            acquired_from,
+            used_at: used.used_at.into(),
+        };
         Self {
             exported_at: export.at.into(),
             identities: export.identities.into_iter().map(identity).collect(),

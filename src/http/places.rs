@@ -95,7 +95,7 @@ errors!(FindPlacesErrors: CALLER, QUERY; MapUnavailable, MapTimeout, MapBadAnswe
     responses((status = 200, description = "Places.", body = PlacesPage), FindPlacesErrors),
 )]
 #[get("/v1/places")]
-pub async fn find_places(app: Data<App>, _caller: Caller, query: Query<PlacesQuery>) -> Result<Json<PlacesPage>> {
+pub async fn find_places(app: Data<App>, caller: Caller, query: Query<PlacesQuery>) -> Result<Json<PlacesPage>> {
     let PlacesQuery { query, lat, lng } = query.0;
     let mut wrong = Vec::new();
     let query = cleaned(&query, &mut wrong);
@@ -106,7 +106,7 @@ pub async fn find_places(app: Data<App>, _caller: Caller, query: Query<PlacesQue
     }
     fine(wrong)?;
     let near = near.filter(|_| lat.is_some());
-    let found = places::find(&app, &query, near).await?;
+    let found = places::find(&app, caller.user_id, &query, near).await?;
     Ok(Json(PlacesPage { items: found.into_iter().map(PlaceView::from).collect() }))
 }
 
@@ -246,12 +246,12 @@ errors!(FindRegionsErrors: CALLER, QUERY; MapUnavailable, MapTimeout, MapBadAnsw
     responses((status = 200, description = "Regions.", body = RegionsPage), FindRegionsErrors),
 )]
 #[get("/v1/places/regions")]
-pub async fn find_regions(app: Data<App>, _caller: Caller, query: Query<RegionsQuery>) -> Result<Json<RegionsPage>> {
+pub async fn find_regions(app: Data<App>, caller: Caller, query: Query<RegionsQuery>) -> Result<Json<RegionsPage>> {
     let mut wrong = Vec::new();
     let point = point(query.0.lat, query.0.lng, &mut wrong);
     fine(wrong)?;
     let found = match point {
-        Some(point) => places::regions(&app, point).await?,
+        Some(point) => places::regions(&app, caller.user_id, point).await?,
         None => Vec::new(),
     };
     Ok(Json(RegionsPage { items: found.into_iter().map(RegionView::from).collect() }))

@@ -51,9 +51,3 @@ pub async fn lift(conn: &mut PgConnection, user: Id<User>) -> Result<()> {
     bounded(sqlx::query!("delete from suspensions where user_id = $1", user.raw()).execute(conn)).await?;
     Ok(())
 }
-
-/// Forgets sessions that ended before all tokens of theirs did.
-pub async fn forget(conn: &mut PgConnection, before: Time) -> Result<()> {
-    bounded(sqlx::query!("delete from ended_sessions where ended_at < $1", before).execute(conn)).await?;
-    Ok(())
-}

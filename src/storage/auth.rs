@@ -160,16 +160,3 @@ pub async fn revoke(conn: &mut PgConnection, session: Id<Session>, now: Time) ->
     bounded(update.execute(conn)).await?;
     Ok(())
 }
-
-/// Forgets tokens that have expired, and sessions that have none left.
-pub async fn delete_expired(conn: &mut PgConnection, now: Time) -> Result<()> {
-    bounded(sqlx::query!("delete from refresh_tokens where expires_at < $1", now).execute(&mut *conn)).await?;
-    bounded(
-        sqlx::query!(
-            "delete from sessions where not exists (select from refresh_tokens where session_id = sessions.id)"
-        )
-        .execute(conn),
-    )
-    .await?;
-    Ok(())
-}

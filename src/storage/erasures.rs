@@ -7,7 +7,7 @@ use crate::domain::error::{Code, Result};
 use crate::domain::id::Id;
 use crate::domain::party::Party;
 use crate::domain::user::User;
-use crate::storage::{bounded, tx::Tx};
+use crate::storage::{bounded, location_uses, tx::Tx};
 
 /// How far an erasure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,7 @@ pub async fn erase(
         id,
     );
     let apart = bounded(apart.fetch_all(&mut **tx)).await?;
+    location_uses::forget(&mut *tx, user).await?;
     bounded(sqlx::query!("delete from creations where user_id = $1", id).execute(&mut **tx)).await?;
     bounded(sqlx::query!("delete from operators where user_id = $1", id).execute(&mut **tx)).await?;
     bounded(sqlx::query!("update reports set note = null where reporter_id = $1", id).execute(&mut **tx)).await?;
@@ -183,6 +184,8 @@ pub async fn withdrawn(conn: &mut PgConnection, user: Id<User>, grant: &str) -> 
 /// All is done.
 pub async fn finish(tx: &mut Tx, user: Id<User>) -> Result<()> {
     bounded(sqlx::query!("delete from my_parties where user_id = $1", user.raw()).execute(&mut **tx)).await?;
+    // What another process had noted of him still.
+    location_uses::forget(&mut *tx, user).await?;
     let done = sqlx::query!("update erasures set next_at = null where user_id = $1", user.raw());
     bounded(done.execute(&mut **tx)).await?;
     Ok(())

@@ -57,20 +57,6 @@ pub async fn trust(conn: &mut PgConnection, user: Id<User>) -> Result<Vec<TrustE
     .collect()
 }
 
-pub struct LocationUse {
-    pub purpose: String,
-    pub used_at: Time,
-}
-
-pub async fn location_uses(conn: &mut PgConnection, user: Id<User>) -> Result<Vec<LocationUse>> {
-    let rows = sqlx::query_as!(
-        LocationUse,
-        "select purpose, used_at from location_uses where user_id = $1 order by used_at",
-        user.raw(),
-    );
-    bounded(rows.fetch_all(conn)).await
-}
-
 /// All parties that he is or was in, as far as the main database has heard.
 pub async fn parties(conn: &mut PgConnection, user: Id<User>) -> Result<Vec<Id<Party>>> {
     let ids = sqlx::query_scalar!("select party_id from my_parties where user_id = $1", user.raw());

@@ -8,9 +8,6 @@ use crate::domain::id::Id;
 use crate::domain::party::Party;
 use crate::domain::user::User;
 
-/// How many rows one statement forgets, so that none takes long.
-const AT_A_TIME: i64 = 10_000;
-
 /// A client's name for one command; with another body it is a mistake.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
@@ -57,16 +54,6 @@ pub async fn keep(conn: &mut PgConnection, party: Id<Party>, user: Id<User>, key
     if kept.fetch_one(conn).await? == key.fingerprint { Ok(()) } else { Err(Code::IdempotencyKeyReused.into()) }
 }
 
-/// Forgets some answers older than the time for which they are promised; true if there may be more.
-pub async fn forget(conn: &mut PgConnection, before: Time) -> Result<bool> {
-    let done = sqlx::query!(
-        "delete from idempotency where ctid = any (array(select ctid from idempotency where created_at < $1 limit $2))",
-        before,
-        AT_A_TIME,
-    );
-    Ok(done.execute(conn).await?.rows_affected() > 0)
-}
-
 /// In the main database: the party that this command was to make, if it was tried before.
 pub async fn fixed_party(conn: &mut PgConnection, user: Id<User>, key: &Key<'_>) -> Result<Option<Id<Party>>> {
     let row = sqlx::query!(
@@ -106,16 +93,6 @@ pub async fn fix_party(
         return Err(Code::IdempotencyKeyReused.into());
     }
     Ok(Id::from_raw(row.party_id))
-}
-
-/// In the main database: forgets which parties some old commands have made; true if there may be more.
-pub async fn forget_creations(conn: &mut PgConnection, before: Time) -> Result<bool> {
-    let done = sqlx::query!(
-        "delete from creations where ctid = any (array(select ctid from creations where created_at < $1 limit $2))",
-        before,
-        AT_A_TIME,
-    );
-    Ok(done.execute(conn).await?.rows_affected() > 0)
 }
 
 /// In the main database, of a command outside of parties: the answer that was given to this very command. None: it is for the
@@ -161,17 +138,6 @@ pub async fn finish(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// In the main database: as `forget`.
-pub async fn forget_in_main(conn: &mut PgConnection, before: Time) -> Result<bool> {
-    let done = sqlx::query!(
-        "delete from main_idempotency
-         where ctid = any (array(select ctid from main_idempotency where created_at < $1 limit $2))",
-        before,
-        AT_A_TIME,
-    );
-    Ok(done.execute(conn).await?.rows_affected() > 0)
 }
 
 /// The same command is under way, and holds its row.

@@ -220,7 +220,9 @@ async fn refresh_tokens_are_kept_as_hashes_and_expire() {
         let answer = server.post("/v1/sessions/refresh", json!({"refresh_token": bad})).await;
         answer.refuses(401, "refresh_token_invalid");
     }
-    nbbang::app::auth::forget_expired(&server.app).await.unwrap();
+    let long_ago = clock::real() - time::Duration::hours(25);
+    sqlx::query("update refresh_tokens set expires_at = $1").bind(long_ago).execute(&*main).await.unwrap();
+    nbbang::app::retention::forget(&server.app).await;
     let left: i64 = sqlx::query_scalar("select count(*) from sessions").fetch_one(&*main).await.unwrap();
     assert_eq!(left, 0);
 }

@@ -12,7 +12,8 @@ impl World {
         self.settle().await;
         let mut main = PgConnection::connect(&self.urls.main).await.unwrap();
         let user: i64 = person.id.parse().unwrap();
-        for table in ["identities", "sessions", "blocks", "creations", "operators", "my_parties", "host_copies"] {
+        let tables = ["identities", "sessions", "blocks", "creations", "operators", "my_parties", "host_copies"];
+        for table in tables.into_iter().chain(["location_uses"]) {
             let left: i64 =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table} where user_id = $1")))
                     .bind(user)

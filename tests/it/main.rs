@@ -73,6 +73,8 @@ mod idempotency;
 #[cfg(test)]
 mod ids;
 #[cfg(test)]
+mod location_uses;
+#[cfg(test)]
 mod main_job;
 #[cfg(test)]
 mod malformed;
@@ -109,6 +111,8 @@ mod refunds;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod search;
@@ -126,3 +130,5 @@ mod survival;
 mod trust;
 #[cfg(test)]
 mod waits;
+#[cfg(test)]
+mod words;

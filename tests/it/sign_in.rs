@@ -6,11 +6,11 @@ use sqlx::{Connection, PgConnection};
 use crate::person::Answer;
 use crate::world::{World, world};
 
-const NONCE: &str = "5f1d7a84db2a4a1e";
+pub const NONCE: &str = "5f1d7a84db2a4a1e";
 
 impl World {
     /// What the phone gets from the issuer.
-    async fn token(&self, provider: &str, subject: &str, more: Value) -> String {
+    pub async fn token(&self, provider: &str, subject: &str, more: Value) -> String {
         let mut wanted = json!({"provider": provider, "subject": subject, "nonce": NONCE});
         wanted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let got = self.sim("POST", "/__sim/login", wanted).await;
