@@ -45,6 +45,8 @@ mod cache_outages;
 #[cfg(test)]
 mod cached;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod catalogue;
 #[cfg(test)]
 mod contract;

@@ -54,7 +54,11 @@ impl Person {
     pub async fn sign_in(client: &reqwest::Client, base: &str, simulator: &str, handle: &str) -> Self {
         let sent =
             client.post(format!("{base}/v1/dev/sessions")).json(&json!({"handle": handle})).send().await.unwrap();
-        let session = Answer::of(sent).await.expect(200);
+        Self::of(client, base, simulator, &Answer::of(sent).await.expect(200))
+    }
+
+    /// One who has just signed in, however that was.
+    pub fn of(client: &reqwest::Client, base: &str, simulator: &str, session: &Value) -> Self {
         Self {
             id: session["user"]["id"].as_str().unwrap().to_owned(),
             token: session["access_token"].as_str().unwrap().to_owned(),
