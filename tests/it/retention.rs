@@ -12,7 +12,7 @@ use sqlx::{Connection, PgConnection};
 use time::{Duration, OffsetDateTime};
 
 use crate::person::{draft, food};
-use crate::world::{World, world};
+use crate::world::{World, one, world};
 
 /// How a row of each kind comes to be, at the moment `$1` and unlike the row of another number `$2`: of the user, party and
 /// payment there are.
@@ -133,29 +133,21 @@ async fn settled(world: &World) {
 async fn each_goes_when_its_time_is_over_and_not_before() {
     world(|world| async move {
         settled(&world).await;
-        for row in rows() {
+        let (rows, mut had) = (rows(), Vec::new());
+        for row in &rows {
             let (mut db, limit) = (row.database(&world).await, row.limit(&world));
-            let before = row.count(&mut db).await;
+            had.push(row.count(&mut db).await);
             row.insert(&mut db, limit - Duration::seconds(5), 1..2).await;
             row.insert(&mut db, limit + Duration::minutes(5), 2..3).await;
-            assert_eq!(row.count(&mut db).await, before + 2, "{}", row.rule.what);
         }
-        let sessions = "select count(*) from sessions";
         let mut main = PgConnection::connect(&world.urls.main).await.unwrap();
-        let signed_in = crate::world::one(&mut main, sessions).await;
-        assert_eq!(retention::forget(&world.app).await, 0, "nothing more");
-        for row in rows() {
-            let mut db = row.database(&world).await;
-            let limit = row.limit(&world) + Duration::minutes(5) - Duration::seconds(60);
-            let old = row.count(&mut db).await;
-            row.insert(&mut db, limit + Duration::minutes(5), 3..4).await;
-            assert_eq!(row.count(&mut db).await, old + 1);
+        let sessions = "select count(*) from sessions";
+        let signed_in = one(&mut main, sessions).await;
+        assert_eq!(retention::forget(&world.app).await, 0, "there is no more");
+        for (row, had) in rows.iter().zip(had) {
+            assert_eq!(row.count(&mut row.database(&world).await).await, had + 1, "{}", row.rule.what);
         }
-        assert_eq!(
-            crate::world::one(&mut main, sessions).await,
-            signed_in,
-            "the session of one that is over is gone, another came"
-        );
+        assert_eq!(one(&mut main, sessions).await, signed_in - 1, "with its last token");
     })
     .await;
 }
