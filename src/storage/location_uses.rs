@@ -10,7 +10,7 @@ use crate::storage::bounded;
 
 /// Nothing is written of one who has been erased meanwhile.
 pub async fn insert(conn: &mut PgConnection, uses: &[LocationUse]) -> Result<()> {
-    let users: Vec<i64> = uses.iter().map(|it| it.user_id.raw()).collect();
+    let who: Vec<i64> = uses.iter().map(|it| it.user_id.raw()).collect();
     let purposes: Vec<&str> = uses.iter().map(|it| it.purpose.word()).collect();
     let times: Vec<_> = uses.iter().map(|it| it.used_at).collect();
     let insert = sqlx::query!(
@@ -18,7 +18,7 @@ pub async fn insert(conn: &mut PgConnection, uses: &[LocationUse]) -> Result<()>
          select user_id, purpose, used_at, $4
          from unnest($1::bigint[], $2::text[], $3::timestamptz[]) as x (user_id, purpose, used_at)
          where exists (select from users where id = user_id and erased_at is null)",
-        &users,
+        &who,
         &purposes as &[&str],
         &times,
         LocationSource::App.word(),

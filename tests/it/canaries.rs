@@ -97,10 +97,6 @@ impl<'a> Stage<'a> {
         self.world.client.post(format!("{}{path}", self.server.base)).json(body)
     }
 
-    fn by(&self, person: &Person, method: &str, path: &str, body: &Value) -> reqwest::RequestBuilder {
-        person.request(method, path).header("Idempotency-Key", fresh_key()).json(body)
-    }
-
     async fn signs_in(&self, provider: &str, subject: &str) -> Person {
         let token = self.world.token(provider, subject, json!({})).await;
         self.keep(&token);
@@ -126,7 +122,7 @@ impl<'a> Stage<'a> {
         self.keep(&key);
         let body = json!({"payment_key": key, "amount_krw": order["payment"]["amount_krw"]});
         let path = format!("/v1/payments/{}/confirmation", id(&order["payment"]));
-        let answer = self.sends("a confirmation", self.by(person, "POST", &path, &body)).await;
+        let answer = self.sends("a confirmation", by(person, "POST", &path, &body)).await;
         assert!(statuses.contains(&answer.status), "{} {}", answer.status, answer.text);
         id(&order)
     }
@@ -157,6 +153,10 @@ impl<'a> Stage<'a> {
         }
         assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
+}
+
+fn by(person: &Person, method: &str, path: &str, body: &Value) -> reqwest::RequestBuilder {
+    person.request(method, path).header("Idempotency-Key", fresh_key()).json(body)
 }
 
 fn pickup() -> Value {
@@ -283,7 +283,7 @@ async fn bought(stage: &Stage<'_>, mina: &Person) {
     mina.hands_in(&signed).await.expect(200);
     let forged = format!("{}x", &signed[..signed.len() - 8]);
     let body = json!({"signed_transaction": forged});
-    stage.refused("a forged purchase", &[422], stage.by(mina, "POST", "/v1/purchases/app-store", &body)).await;
+    stage.refused("a forged purchase", &[422], by(mina, "POST", "/v1/purchases/app-store", &body)).await;
     stage.sends("a forged notice", stage.post("/v1/webhooks/app-store", &json!({"signedPayload": forged}))).await;
 }
 
@@ -322,7 +322,7 @@ async fn refused(stage: &Stage<'_>, mina: &Person, order: &str) {
         json!({"transfer_account": {"bank": "canary-bank", "number": "9081-7263-5544 x", "holder": "canary-holder"}}),
         json!({"transfer_account": {"bank": "canary-bank", "number": 9, "holder": ["canary-holder"]}}),
     ] {
-        stage.refused("terms", &[422], stage.by(mina, "POST", "/v1/parties", &wrong(change))).await;
+        stage.refused("terms", &[422], by(mina, "POST", "/v1/parties", &wrong(change))).await;
     }
     for query in [
         "/v1/parties?lat=37.49911317x&lng=127.02633171",
@@ -358,7 +358,7 @@ async fn refused(stage: &Stage<'_>, mina: &Person, order: &str) {
     let hint = json!({"eventType": "PAYMENT_STATUS_CHANGED", "data": {"orderId": "canary-code", "paymentKey": "canary-bearer"}});
     stage.sends("a hint", stage.post("/v1/webhooks/toss", &hint)).await;
     let dispute = json!({"kind": "canary-dispute", "note": "canary-dispute"});
-    stage.refused("a dispute", &[422], stage.by(mina, "PUT", &format!("/v1/orders/{order}/dispute"), &dispute)).await;
+    stage.refused("a dispute", &[422], by(mina, "PUT", &format!("/v1/orders/{order}/dispute"), &dispute)).await;
 }
 
 /// The database refuses what we thought was good, and says in its own words what it was.
@@ -370,12 +370,12 @@ async fn unsound(stage: &Stage<'_>, mina: &Person, juno: &Person) {
         stage.breaks(party, "alter table parties add constraint canary check (sealed_account is null) not valid").await;
     }
     let told = json!({"subject_type": "user", "subject_id": mina.id, "reason": "spam", "note": "canary-report"});
-    stage.refused("a report", &[500], stage.by(juno, "POST", "/v1/reports", &told)).await;
+    stage.refused("a report", &[500], by(juno, "POST", "/v1/reports", &told)).await;
     let name = json!({"nickname": "canary-name-2"});
-    stage.refused("a nickname", &[500], stage.by(juno, "PATCH", "/v1/me", &name)).await;
+    stage.refused("a nickname", &[500], by(juno, "PATCH", "/v1/me", &name)).await;
     let mut terms = transfer_draft(&json!({"pickup": pickup()}));
     terms["transfer_account"] = json!({"bank": "canary-bank", "number": "9081-7263-5544", "holder": "canary-holder"});
-    stage.refused("a party", &[500], stage.by(juno, "POST", "/v1/parties", &terms)).await;
+    stage.refused("a party", &[500], by(juno, "POST", "/v1/parties", &terms)).await;
     for database in parties.iter().chain([main]) {
         for sql in [
             "alter table if exists reports drop constraint if exists canary",

@@ -102,11 +102,14 @@ async fn what_could_not_be_written_waits() {
 #[tokio::test]
 async fn it_goes_with_its_user() {
     world(|world| async move {
-        let (mina, juno) = (world.person("mina").await, world.person("juno").await);
-        searches(&mina).await;
-        searches(&juno).await;
+        let [mina, juno, sena] = [world.person("mina").await, world.person("juno").await, world.person("sena").await];
+        for person in [&mina, &juno, &sena] {
+            searches(person).await;
+        }
         location_uses::write_down(&world.app).await.unwrap();
         let mut main = PgConnection::connect(&world.urls.main).await.unwrap();
+        sena.delete("/v1/me").await.expect(204);
+        assert!(!record(&world).await.iter().any(|row| row.contains(&sena.id)), "at once");
         // Noted and not written yet when he goes.
         sqlx::raw_sql("alter table location_uses rename to away; create table location_uses (user_id bigint)")
             .execute(&mut main)
