@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use crate::config::read::Network;
 use crate::config::read::{
     Absent::{self, InDev, Means, Needed, Nothing, OnlyInDev, PerMode},
-    Reader, address, database_url, each, file, filter, kakao_key, mode, number, optional, party_urls, provider,
-    redis_url, settlement, some, text, toss_key, words,
+    Reader, SECRETS, address, database_url, each, file, filter, kakao_key, mode, network, number, optional, party_urls,
+    provider, redis_url, settlement, some, switch, text, toss_key, words,
 };
 use crate::domain::purchase::Environment;
 use crate::domain::terms::Settlement;
@@ -96,6 +97,11 @@ settings! {
         base_url: Option<String> = "NBBANG_KAKAO_LOGIN_BASE_URL", OnlyInDev("http://127.0.0.1:8090/kakao-login"), optional(provider);
         audiences: Vec<String> = "NBBANG_KAKAO_LOGIN_AUDIENCES", OnlyInDev("app.nbbang.dev"), each(text);
     }
+    RateLimits {
+        are_on: bool = "NBBANG_RATE_LIMITS", PerMode("off", "on"), switch;
+        /// Whose `X-Forwarded-For` is believed.
+        trusted_proxies: Vec<Network> = "NBBANG_TRUSTED_PROXIES", Nothing, each(network);
+    }
     AppStore {
         /// None: the built-in Apple Root CA - G3.
         root_certs: Vec<PathBuf> = "NBBANG_APP_STORE_ROOT_CERTS", Nothing, each(file);
@@ -133,6 +139,7 @@ pub struct Config {
     pub keys: KeyFiles,
     pub toss: Toss,
     pub rules: Rules,
+    pub rate_limits: RateLimits,
     pub kakao: Kakao,
     pub apple_login: AppleLogin,
     pub kakao_login: KakaoLogin,
@@ -176,6 +183,7 @@ impl Config {
         let keys = KeyFiles::read(reader);
         let toss = Toss::read(reader);
         let rules = Rules::read(reader);
+        let rate_limits = RateLimits::read(reader);
         let kakao = Kakao::read(reader);
         let apple_login = AppleLogin::read(reader);
         let kakao_login = KakaoLogin::read(reader);
@@ -188,6 +196,7 @@ impl Config {
             keys: keys?,
             toss: toss?,
             rules: rules?,
+            rate_limits: rate_limits?,
             kakao: kakao?,
             apple_login: apple_login?,
             kakao_login: kakao_login?,
@@ -263,6 +272,7 @@ fn warnings(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let known = |name: &str| {
         SETTINGS.iter().any(|(setting, _)| *setting == name)
             || ELSEWHERE.contains(&name)
+            || SECRETS.contains(&name)
             || name.starts_with("NBBANG_TEST_")
     };
     let mut unknown: Vec<String> =

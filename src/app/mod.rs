@@ -16,6 +16,7 @@ pub mod hints;
 pub mod hosting;
 pub mod ids;
 pub mod keys;
+pub mod limits;
 pub mod location_uses;
 pub mod news;
 pub mod operators;
@@ -48,6 +49,7 @@ use crate::app::access::Access;
 use crate::app::clock::Clock;
 use crate::app::ids::Ids;
 use crate::app::keys::Keys;
+use crate::app::limits::Limits;
 use crate::app::location_uses::LocationUses;
 use crate::app::news::News;
 use crate::app::store::Store;
@@ -78,6 +80,7 @@ pub struct App {
     pub clock: Clock,
     pub keys: Keys,
     pub access: Access,
+    limits: Limits,
     vault: Vault,
     toss: Toss,
     kakao: Arc<KakaoLocal>,
@@ -141,6 +144,7 @@ impl App {
             clock,
             keys,
             access,
+            limits: Limits::default(),
             vault,
             toss,
             kakao,

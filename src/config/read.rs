@@ -1,5 +1,6 @@
 //! How one setting is read: what applies when it is absent, and the sentence when it is wrong. Secrets are never repeated.
 
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -41,6 +42,15 @@ impl Absent {
     }
 }
 
+/// The secrets that a file may hold instead of the environment, by the variable that names it.
+pub const SECRETS: &[&str] = &[
+    "NBBANG_MAIN_DATABASE_URL_FILE",
+    "NBBANG_PARTY_DATABASE_URLS_FILE",
+    "NBBANG_REDIS_URL_FILE",
+    "NBBANG_TOSS_SECRET_KEY_FILE",
+    "NBBANG_KAKAO_REST_API_KEY_FILE",
+];
+
 pub struct Reader<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     mode: Mode,
@@ -57,7 +67,13 @@ impl<'a> Reader<'a> {
     }
 
     pub fn get<T>(&mut self, name: &str, absent: Absent, read: impl Fn(&str, Mode) -> Result<T, String>) -> Option<T> {
-        let value = self.value(name);
+        let value = match self.value_or_file(name) {
+            Ok(value) => value,
+            Err(sentence) => {
+                self.mistake(&sentence);
+                return None;
+            }
+        };
         let text = value.as_deref().or(absent.within(self.mode));
         let Some(text) = text else {
             let must = read("", self.mode).err().unwrap_or_else(|| "must be set".to_owned());
@@ -75,6 +91,22 @@ impl<'a> Reader<'a> {
 
     pub fn mistake(&mut self, sentence: &str) {
         self.mistakes.push(sentence.to_owned());
+    }
+
+    /// A secret may stand in a file that another variable names.
+    fn value_or_file(&self, name: &str) -> Result<Option<String>, String> {
+        let value = self.value(name);
+        let Some(pointer) = SECRETS.iter().find(|pointer| pointer.strip_suffix("_FILE") == Some(name)) else {
+            return Ok(value);
+        };
+        match (value, self.value(pointer)) {
+            (value, None) => Ok(value),
+            (Some(_), Some(_)) => Err(format!("{name} and {pointer} are both set; set one of them.")),
+            (None, Some(file)) => match fs::read_to_string(&file) {
+                Ok(text) => Ok(Some(text.trim().to_owned())),
+                Err(error) => Err(format!("{pointer} names {file}, which cannot be read: {error}.")),
+            },
+        }
     }
 
     fn value(&self, name: &str) -> Option<String> {
@@ -210,6 +242,48 @@ pub fn file(text: &str, _: Mode) -> Read<PathBuf> {
 
 pub fn number(text: &str, _: Mode) -> Read<i64> {
     text.parse().map_err(|_| format!("must be a number, and is {text}"))
+}
+
+pub fn switch(text: &str, _: Mode) -> Read<bool> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("must be on or off, and is {text}")),
+    }
+}
+
+/// Some addresses, such as `10.0.0.0/8` or a single one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: u128,
+    bits: u32,
+}
+
+impl Network {
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        // An IPv4 network lies in the last 32 bits of the mapped one.
+        let least = if address.is_ipv4() { 96 } else { 0 };
+        let bits = bits.map_or(Some(128), |bits| bits.parse::<u32>().ok()?.checked_add(least))?;
+        (bits <= 128).then(|| Self { address: wide(address), bits })
+    }
+
+    pub fn contains(self, address: IpAddr) -> bool {
+        (self.address ^ wide(address)).checked_shr(128 - self.bits).unwrap_or(0) == 0
+    }
+}
+
+fn wide(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+pub fn network(text: &str, _: Mode) -> Read<Network> {
+    Network::parse(text)
+        .ok_or_else(|| format!("must be networks such as 10.0.0.0/8, separated by commas, and has {text}"))
 }
 
 pub fn settlement(text: &str, _: Mode) -> Read<Settlement> {

@@ -146,3 +146,45 @@ fn the_example_lists_exactly_the_settings_and_what_applies_in_dev() {
     settings.sort_unstable();
     assert_eq!(listed, settings);
 }
+
+#[test]
+fn a_secret_may_stand_in_a_file() {
+    let file = std::env::temp_dir().join(format!("nbbang-secret-{}", std::process::id()));
+    let named = file.to_str().unwrap();
+    std::fs::write(&file, "postgres://me@127.0.0.1/from_a_file\n").unwrap();
+    let other = &DATABASES[1..];
+    let config = read(&[other, &[("NBBANG_MAIN_DATABASE_URL_FILE", named)]]).unwrap();
+    assert_eq!(config.storage.main_database_url.expose_secret(), "postgres://me@127.0.0.1/from_a_file");
+    assert_eq!(config.warnings, [] as [String; 0]);
+    let both = mistakes(&[DATABASES, &[("NBBANG_MAIN_DATABASE_URL_FILE", named)]]);
+    assert_eq!(both, ["NBBANG_MAIN_DATABASE_URL and NBBANG_MAIN_DATABASE_URL_FILE are both set; set one of them."]);
+    std::fs::remove_file(&file).unwrap();
+    let gone = mistakes(&[other, &[("NBBANG_MAIN_DATABASE_URL_FILE", named)]]);
+    assert!(gone.len() == 1 && gone[0].contains("cannot be read"), "{gone:?}");
+    // What is no secret has no file.
+    let mode = read(&[DATABASES, &[("NBBANG_MODE_FILE", named)]]).unwrap();
+    assert_eq!(mode.warnings.len(), 1);
+}
+
+#[test]
+fn networks_have_what_they_should() {
+    for (network, inside, outside) in [
+        ("10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
+        ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+        ("192.0.2.0/31", "192.0.2.1", "192.0.2.2"),
+        ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
+        ("::1", "::1", "127.0.0.1"),
+    ] {
+        let network = Network::parse(network).unwrap();
+        assert!(network.contains(inside.parse().unwrap()), "{network:?} {inside}");
+        assert!(!network.contains(outside.parse().unwrap()), "{network:?} {outside}");
+    }
+    assert!(Network::parse("0.0.0.0/0").unwrap().contains("203.0.113.1".parse().unwrap()));
+    for wrong in ["10.0.0.0/33", "10.0.0", "::/129", "x/8", "10.0.0.0/x", ""] {
+        assert_eq!(Network::parse(wrong), None, "{wrong}");
+    }
+    let told =
+        mistakes(&[DATABASES, &[("NBBANG_RATE_LIMITS", "maybe"), ("NBBANG_TRUSTED_PROXIES", "10.0.0.0/8,proxy")]]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(read(&[DATABASES, PROD]).unwrap().rate_limits.are_on);
+}

@@ -216,6 +216,7 @@ words! {
         SignInUnusable => "sign_in_unusable",
         SignInTimedOut => "sign_in_timed_out",
         // Our side.
+        TooManyRequests => "too_many_requests",
         Busy => "busy",
         DatabaseUnavailable => "database_unavailable",
         Internal => "internal",

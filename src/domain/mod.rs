@@ -9,6 +9,7 @@ pub mod id;
 pub mod item;
 pub mod json;
 pub mod ledger;
+pub mod limit;
 pub mod listing;
 pub mod location_use;
 pub mod money;

@@ -204,6 +204,7 @@ pub const fn row(code: Code) -> Row {
         Code::SignInUnusable => Row::new(S::BAD_GATEWAY, "The identity provider's answer cannot be used", "로그인 서비스에 문제가 있어요. 잠시 후 다시 시도해 주세요.", "The sign-in provider gave an answer that cannot be used; try again later.").retryable().logged_at(Level::ERROR),
         Code::SignInTimedOut => Row::new(S::GATEWAY_TIMEOUT, "The identity provider does not answer in time", "로그인 서비스가 응답하지 않아요. 잠시 후 다시 시도해 주세요.", "The sign-in provider does not answer; try again in a moment.").retry_after(5_000).logged_at(Level::WARN),
 
+        Code::TooManyRequests => Row::new(S::TOO_MANY_REQUESTS, "This client asks too fast", "요청이 너무 잦아요. 잠시 후 다시 시도해 주세요.", "Too many requests; try again in a moment.").retry_after(1_000),
         Code::Busy => Row::new(S::SERVICE_UNAVAILABLE, "The service is busy", "요청이 많아요. 잠시 후 다시 시도해 주세요.", "We are busy; try again in a moment.").retry_after(1_000).logged_at(Level::WARN),
         Code::DatabaseUnavailable => Row::new(S::SERVICE_UNAVAILABLE, "The database cannot be reached", "잠시 후 다시 시도해 주세요.", "Try again in a moment.").retry_after(1_000).logged_at(Level::ERROR),
         Code::Internal => Row::new(S::INTERNAL_SERVER_ERROR, "A fault of ours", "문제가 생겼어요. 다시 시도해 주세요.", "Something went wrong on our side.").retryable().logged_at(Level::ERROR),

@@ -70,7 +70,7 @@ fn app(request: &HttpRequest) -> Result<&web::Data<App>> {
     request.app_data::<web::Data<App>>().ok_or_else(|| Error::internal(Code::Internal, "no App in app_data"))
 }
 
-fn bearer(request: &HttpRequest) -> Option<&str> {
+pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -9,6 +9,7 @@ mod examples;
 pub mod extract;
 mod faults;
 mod health;
+mod limits;
 mod me;
 mod orders;
 mod parties;
@@ -132,6 +133,7 @@ pub fn application(
         .into_app()
         .configure(|routes| docs::configure(routes, dev))
         .default_service(actix_web::web::to(edge::unmatched))
+        .wrap(from_fn(limits::limit))
         .wrap(from_fn(edge::problems))
         .wrap(from_fn(edge::small_stays_plain))
         .wrap(Compress::default())

@@ -141,7 +141,7 @@ fn header_parameter(name: &str, words: &str, example: &str, required: Required) 
 }
 
 /// The refusals that any operation can answer with.
-pub const ALWAYS: &[Code] = &[Code::Busy, Code::DatabaseUnavailable, Code::Internal];
+pub const ALWAYS: &[Code] = &[Code::TooManyRequests, Code::Busy, Code::DatabaseUnavailable, Code::Internal];
 /// Those of an operation that wants to know who asks.
 pub const CALLER: &[Code] = &[Code::Unauthenticated, Code::TokenExpired, Code::Suspended];
 /// Those of an operation with a JSON body.

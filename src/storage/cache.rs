@@ -6,6 +6,7 @@ mod breaker;
 mod envelope;
 mod flight;
 mod key;
+mod limit;
 mod link;
 mod near;
 mod reading;

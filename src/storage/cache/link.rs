@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, ErrorKind, RedisResult, Script, ServerErrorKind};
+use redis::{Client, ErrorKind, RedisResult, Script, ScriptInvocation, ServerErrorKind};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
@@ -151,6 +151,10 @@ impl Link {
         let mut swap = self.swap.key(key);
         swap.arg(seen).arg(value).arg(millis(lasts));
         self.ask(|mut to| async move { swap.invoke_async(&mut to).await }).await
+    }
+
+    pub async fn run<T: redis::FromRedisValue>(self: &Arc<Self>, script: &ScriptInvocation<'_>) -> Result<T, Away> {
+        self.ask(|mut to| async move { script.invoke_async(&mut to).await }).await
     }
 
     /// Whether this is the first to claim the key for a while.
