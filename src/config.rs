@@ -266,7 +266,8 @@ impl Storage {
 }
 
 /// Variables that look like ours and are not settings of the server: of bin/dev and of the tests.
-const ELSEWHERE: &[&str] = &["NBBANG_SIMULATOR_LISTEN", "NBBANG_LONG", "NBBANG_REQUIRE_CONTAINERS"];
+const ELSEWHERE: &[&str] =
+    &["NBBANG_SIMULATOR_LISTEN", "NBBANG_LONG", "NBBANG_REQUIRE_CONTAINERS", "NBBANG_DOCKER_BUILD", "NBBANG_DEMO"];
 
 fn warnings(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let known = |name: &str| {

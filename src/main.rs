@@ -33,6 +33,12 @@ enum Command {
     Seed,
     /// Look at settings, keys and databases, and say what to do
     Doctor,
+    /// Ask the server that runs here whether it can serve; exit 1 if not
+    Health {
+        /// Ask `nbbang work` instead
+        #[arg(long)]
+        work: bool,
+    },
     /// Print the OpenAPI document
     Openapi,
     /// Print the list of errors (docs/ERRORS.md)
@@ -180,6 +186,7 @@ async fn main() -> ExitCode {
         Command::Migrate { check: true } => ops::migrate_check().await,
         Command::Seed => ops::seed().await,
         Command::Doctor => ops::doctor().await,
+        Command::Health { work } => ops::health::ask(work).await,
         Command::Openapi => ops::openapi(),
         Command::Errors => ops::errors(),
         Command::Books { command: Some(Books::Open), .. } => ops::books::open().await,

@@ -1,6 +1,7 @@
 //! The operators' commands: what they print and how they end. A mistake is told in a sentence that says what to do.
 
 pub mod books;
+pub mod health;
 mod money;
 mod operators;
 mod seed;

@@ -13,6 +13,7 @@ mod page;
 pub mod toss;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
@@ -35,14 +36,30 @@ pub struct Simulator {
 impl Simulator {
     /// Opens `listen` (port 0 picks one). The error is a sentence for people.
     pub async fn bind(listen: &str, webhook_base: &str) -> Result<Self, String> {
+        Self::bind_as(None, listen, webhook_base).await
+    }
+
+    /// As `bind`, reached by others at `public_url`.
+    pub async fn bind_as(public_url: Option<&str>, listen: &str, webhook_base: &str) -> Result<Self, String> {
         let listener = TcpListener::bind(listen).await.map_err(|e| cannot_listen(listen, &e))?;
         let address = listener.local_addr().map_err(|e| cannot_listen(listen, &e))?;
-        let world = World::new(webhook_base, address)?;
+        let own = format!("http://{address}");
+        let world = World::new(webhook_base, public_url.unwrap_or(&own).trim_end_matches('/'))?;
         Ok(Self { listener, address, world: Arc::new(world) })
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Writes what nbbang needs to believe this App Store and to ask it: `root.der` and `api-key.p8`.
+    pub fn write_app_store_files(&self, folder: &Path) -> Result<(), String> {
+        let store = &self.world.app_store;
+        for (name, content) in [("root.der", store.root_der()), ("api-key.p8", store.api_key_pem().into_bytes())] {
+            let file = folder.join(name);
+            std::fs::write(&file, content).map_err(|e| format!("{} cannot be written: {e}.", file.display()))?;
+        }
+        Ok(())
     }
 
     /// Serves until dropped.
@@ -68,12 +85,12 @@ pub struct World {
 }
 
 impl World {
-    fn new(webhook_base: &str, address: SocketAddr) -> Result<Self, String> {
+    fn new(webhook_base: &str, url: &str) -> Result<Self, String> {
         Ok(Self {
             clock: Clock::default(),
             faults: Mutex::default(),
             journal: Mutex::default(),
-            app_store: AppStore::new(address)?,
+            app_store: AppStore::new(url)?,
             toss: Toss::new()?,
             login: Login::default(),
             webhook_base: Mutex::new(webhook_base_of(webhook_base)?),

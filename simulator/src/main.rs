@@ -1,6 +1,7 @@
 //! The command: reads its two settings, opens the door, and leaves at once when told to.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -17,6 +18,12 @@ struct Settings {
     /// The nbbang server that gets the webhooks (they go to URL/v1/webhooks/…)
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     webhook_base: String,
+    /// Where others reach the simulator, if not where it listens; it stands in certificates
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Leave the files of the App Store here that nbbang reads: root.der and api-key.p8
+    #[arg(long, value_name = "FOLDER")]
+    app_store_files: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -35,7 +42,11 @@ async fn main() -> ExitCode {
 async fn run(settings: Settings) -> Result<(), String> {
     let stop = |kind| signal(kind).map_err(|e| format!("Signals cannot be received here: {e}."));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
-    let simulator = Simulator::bind(&settings.listen, &settings.webhook_base).await?;
+    let Settings { listen, webhook_base, public_url, app_store_files } = settings;
+    let simulator = Simulator::bind_as(public_url.as_deref(), &listen, &webhook_base).await?;
+    if let Some(folder) = app_store_files {
+        simulator.write_app_store_files(&folder)?;
+    }
     let mut out = std::io::stdout();
     writeln!(out, "listening on http://{}", simulator.address())
         .and_then(|()| out.flush())

@@ -21,7 +21,6 @@ mod token;
 
 pub mod messages;
 
-use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use crate::ids::Ids;
@@ -50,9 +49,9 @@ pub struct AppStore {
 }
 
 impl AppStore {
-    /// `address` is the simulator's own.
-    pub fn new(address: SocketAddr) -> Result<Self, String> {
-        let responder = format!("http://{address}/app-store/ocsp");
+    /// `url` is where the simulator is reached.
+    pub fn new(url: &str) -> Result<Self, String> {
+        let responder = format!("{url}/app-store/ocsp");
         Ok(Self {
             apple: Pki::with_responder(Shape::Apple, Some(&responder))?,
             plain: Pki::with_responder(Shape::Plain, Some(&responder))?,
@@ -62,6 +61,15 @@ impl AppStore {
             delivery: Delivery::new()?,
             said: Mutex::default(),
         })
+    }
+
+    /// What signs for it in the end, as Apple's own certificates are shaped.
+    pub fn root_der(&self) -> Vec<u8> {
+        self.apple.root_der().to_vec()
+    }
+
+    pub fn api_key_pem(&self) -> String {
+        self.api_key.pem()
     }
 
     /// The clock was put forward: notifications may be due.
