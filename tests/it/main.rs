@@ -115,7 +115,11 @@ mod refunds;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod response_only;
+#[cfg(test)]
 mod retention;
+#[cfg(test)]
+mod roles;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
