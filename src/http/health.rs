@@ -38,5 +38,5 @@ pub async fn get_livez() -> &'static str {
 #[get("/readyz")]
 pub async fn get_readyz(app: Data<App>) -> Result<HttpResponse> {
     app.ready().await?;
-    Ok(HttpResponse::Ok().body("ready"))
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready"))
 }

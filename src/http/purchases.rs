@@ -161,6 +161,15 @@ pub async fn create_purchase(app: Data<App>, caller: Caller, body: Keyed<Purchas
     Ok(response.json(EntitlementsView::from(bought.entitlements)))
 }
 
+/// What Apple sends. More fields may come.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationBody {
+    /// The notification, signed.
+    #[schema(example = "eyJhbGciOiJFUzI1NiIsIng1YyI6WyJNSUlC...")]
+    signed_payload: String,
+}
+
 errors!(AppStoreWebhookErrors: ; Malformed, PayloadTooLarge, NotFound, PurchaseInvalid);
 
 /// A notification of the App Store
@@ -169,22 +178,16 @@ errors!(AppStoreWebhookErrors: ; Malformed, PayloadTooLarge, NotFound, PurchaseI
 /// not signed it for us.
 #[utoipa::path(
     tag = "Webhooks",
-    request_body(content = Value, content_type = "application/json", description = "As Apple documents it.", example = json!({"signedPayload": "eyJhbGciOiJFUzI1NiIsIng1YyI6WyJNSUlC..."})),
+    request_body(content = NotificationBody, description = "As Apple documents it."),
     responses((status = 200, description = "Kept."), AppStoreWebhookErrors),
 )]
 #[post("/v1/webhooks/app-store")]
 pub async fn receive_app_store_webhook(app: Data<App>, body: Bytes) -> Result<HttpResponse> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Notification {
-        signed_payload: String,
-    }
-
     if body.len() > 64 * 1024 {
         return Err(Code::PayloadTooLarge.into());
     }
     let malformed = |error: serde_json::Error| Error::internal(Code::Malformed, error);
-    let Notification { signed_payload } = serde_json::from_slice(&body).map_err(malformed)?;
+    let NotificationBody { signed_payload } = serde_json::from_slice(&body).map_err(malformed)?;
     purchases::notice(&app, &signed_payload).await?;
     Ok(HttpResponse::Ok().finish())
 }

@@ -105,7 +105,8 @@ impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let words = "Names this command: a repetition with the same key and body acts once and gets the same answer, for 24 hours. \
                      Bare or quoted, 1 to 255 visible ASCII characters.";
-        vec![header_parameter("Idempotency-Key", words, examples::KEY, Required::True)]
+        let key = text().pattern(Some(r#"^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-~][!-~]{0,254})$"#));
+        vec![header_parameter("Idempotency-Key", words, examples::KEY, Required::True, key)]
     }
 }
 
@@ -115,7 +116,7 @@ pub struct IfNoneMatch;
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let words = "The `ETag` of the version that you have: 304 when it is still the present one.";
-        vec![header_parameter("If-None-Match", words, "\"v12\"", Required::False)]
+        vec![header_parameter("If-None-Match", words, "\"v12\"", Required::False, text())]
     }
 }
 
@@ -125,17 +126,21 @@ pub struct IfMatch;
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let words = "The `ETag` of the version that you want to change, as in `\"v12\"`, or `*`: 412 when it is not the present one.";
-        vec![header_parameter("If-Match", words, "*", Required::False)]
+        vec![header_parameter("If-Match", words, "*", Required::False, text())]
     }
 }
 
-fn header_parameter(name: &str, words: &str, example: &str, required: Required) -> Parameter {
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn header_parameter(name: &str, words: &str, example: &str, required: Required, schema: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
         .required(required)
         .description(Some(words))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .schema(Some(schema))
         .example(Some(json!(example)))
         .build()
 }

@@ -83,6 +83,8 @@ mod main_job;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
+mod malformed_storm;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod migrate;

@@ -99,6 +99,13 @@ impl Server {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
 
+    /// What of it lies in memory.
+    pub fn memory_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Waits until it has died of its stop point.
     pub async fn dies(mut self) -> ExitStatus {
         let over = self.over.take().unwrap();
