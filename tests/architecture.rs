@@ -163,3 +163,18 @@ fn every_refusal_has_its_row_and_is_documented() {
     let unused: Vec<_> = unused.collect();
     assert!(unused.is_empty(), "nobody refuses with {unused:?}");
 }
+
+#[test]
+fn every_test_that_the_security_page_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/SECURITY.md")).unwrap();
+    // In every other piece between two of them.
+    let named: Vec<(&str, &str)> =
+        page.split('`').skip(1).step_by(2).filter_map(|piece| piece.split_once(".rs: ")).collect();
+    assert!(named.len() > 40, "only {} tests are named", named.len());
+    for (file, test) in named {
+        let path = format!("{file}.rs");
+        let source = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
+        assert!(source.contains(&format!("fn {test}(")), "there is no {test} in {path}");
+    }
+}
