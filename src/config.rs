@@ -118,17 +118,19 @@ settings! {
     }
 }
 
-/// How long we wait for a provider.
+/// How long we wait for a provider, and for a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// While a phone waits; of money, before it is told to poll.
     pub phone: Duration,
     pub background: Duration,
+    /// Until a request's body has arrived.
+    pub body: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { phone: Duration::from_secs(8), background: Duration::from_secs(30) }
+        Self { phone: Duration::from_secs(8), background: Duration::from_secs(30), body: Duration::from_secs(10) }
     }
 }
 

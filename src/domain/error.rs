@@ -157,6 +157,7 @@ words! {
         PayloadTooLarge => "payload_too_large",
         UnsupportedMediaType => "unsupported_media_type",
         MethodNotAllowed => "method_not_allowed",
+        RequestTimeout => "request_timeout",
         // Who asks.
         Unauthenticated => "unauthenticated",
         TokenExpired => "token_expired",

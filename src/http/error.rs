@@ -147,6 +147,8 @@ pub const fn row(code: Code) -> Row {
         Code::UnsupportedMediaType => Row::new(S::UNSUPPORTED_MEDIA_TYPE, "The body is not plain application/json", "요청 본문은 application/json이어야 해요.", "The body must be application/json, uncompressed."),
         Code::MethodNotAllowed => Row::new(S::METHOD_NOT_ALLOWED, "The address does not know this method", "지원하지 않는 요청 방식이에요.", "This method is not supported here; the header Allow lists those that are."),
 
+        Code::RequestTimeout => Row::new(S::REQUEST_TIMEOUT, "The body did not arrive in time", "요청을 다 받지 못했어요. 다시 시도해 주세요.", "The request did not arrive in time; try again.").retryable(),
+
         Code::Unauthenticated => Row::new(S::UNAUTHORIZED, "There is no valid access token", "로그인이 필요해요.", "Please sign in."),
         Code::TokenExpired => Row::new(S::UNAUTHORIZED, "The access token has expired", "로그인 시간이 지났어요. 갱신이 필요해요.", "The access token has expired; refresh the session."),
         Code::RefreshTokenInvalid => Row::new(S::UNAUTHORIZED, "The refresh token is not valid (any more)", "다시 로그인해 주세요.", "Please sign in again."),

@@ -13,7 +13,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use std::future::{Ready, ready};
 
-pub use body::Json;
+pub use body::{Json, Raw};
 pub use etag::ETag;
 pub use idempotency::{Fingerprint, IdempotencyKey, Keyed};
 pub use operator::Operator;

@@ -1,7 +1,7 @@
 //! Payments in JSON: what the provider's widget needs, the confirmation, and the provider's hints.
 
 use actix_web::http::header;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::domain::error::{Code, Error, FieldFault, Result};
 use crate::domain::money::Krw;
 use crate::domain::payment::{Payment, PaymentKind, PaymentState};
 use crate::errors;
-use crate::http::extract::{Caller, Keyed, Path};
+use crate::http::extract::{Caller, Keyed, Path, Raw};
 use crate::http::schema::{IdempotencyKey, OrderId, PaymentId, Timestamp, UserId};
 
 /// How soon a client asks again about a payment whose outcome is not known, in seconds.
@@ -157,7 +157,7 @@ pub async fn confirm_payment(
     Ok(present(payments::confirm(&app, caller.user_id, id.0, payment_key, *amount_krw, &key).await?))
 }
 
-errors!(TossWebhookErrors: ; Malformed, PayloadTooLarge);
+errors!(TossWebhookErrors: ; RequestTimeout, Malformed, PayloadTooLarge);
 
 /// A hint from Toss
 ///
@@ -170,11 +170,8 @@ errors!(TossWebhookErrors: ; Malformed, PayloadTooLarge);
     responses((status = 200, description = "Received."), TossWebhookErrors),
 )]
 #[post("/v1/webhooks/toss")]
-pub async fn receive_toss_webhook(app: Data<App>, request: HttpRequest, body: Bytes) -> Result<HttpResponse> {
-    if body.len() > 64 * 1024 {
-        return Err(Code::PayloadTooLarge.into());
-    }
-    let hint: Value = serde_json::from_slice(&body).map_err(|error| Error::internal(Code::Malformed, error))?;
+pub async fn receive_toss_webhook(app: Data<App>, request: HttpRequest, body: Raw) -> Result<HttpResponse> {
+    let hint: Value = serde_json::from_slice(&body.0).map_err(|error| Error::internal(Code::Malformed, error))?;
     let Some(order_id) = hint.pointer("/data/orderId").and_then(Value::as_str) else {
         // Of another kind; refused, it would come again and again.
         return Ok(HttpResponse::Ok().finish());

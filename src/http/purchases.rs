@@ -1,6 +1,6 @@
 //! Purchases in JSON: what is for sale, what one has, a purchase handed in, and the App Store's notifications.
 
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use crate::app::{App, purchases};
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::purchase::{Environment, Grants, Kind, Product, SubscriptionState};
 use crate::errors;
-use crate::http::extract::{Caller, Json, Keyed};
+use crate::http::extract::{Caller, Json, Keyed, Raw};
 use crate::http::schema::{IdempotencyKey, Timestamp};
 
 /// What a purchase gives.
@@ -170,7 +170,7 @@ pub struct NotificationBody {
     signed_payload: String,
 }
 
-errors!(AppStoreWebhookErrors: ; Malformed, PayloadTooLarge, NotFound, PurchaseInvalid);
+errors!(AppStoreWebhookErrors: ; RequestTimeout, Malformed, PayloadTooLarge, NotFound, PurchaseInvalid);
 
 /// A notification of the App Store
 ///
@@ -178,16 +178,13 @@ errors!(AppStoreWebhookErrors: ; Malformed, PayloadTooLarge, NotFound, PurchaseI
 /// not signed it for us.
 #[utoipa::path(
     tag = "Webhooks",
-    request_body(content = NotificationBody, description = "As Apple documents it."),
+    request_body(content = NotificationBody, description = "As Apple documents it.", example = json!({"signedPayload": "eyJhbGciOiJFUzI1NiIsIng1YyI6WyJNSUlC..."})),
     responses((status = 200, description = "Kept."), AppStoreWebhookErrors),
 )]
 #[post("/v1/webhooks/app-store")]
-pub async fn receive_app_store_webhook(app: Data<App>, body: Bytes) -> Result<HttpResponse> {
-    if body.len() > 64 * 1024 {
-        return Err(Code::PayloadTooLarge.into());
-    }
+pub async fn receive_app_store_webhook(app: Data<App>, body: Raw) -> Result<HttpResponse> {
     let malformed = |error: serde_json::Error| Error::internal(Code::Malformed, error);
-    let NotificationBody { signed_payload } = serde_json::from_slice(&body).map_err(malformed)?;
+    let NotificationBody { signed_payload } = serde_json::from_slice(&body.0).map_err(malformed)?;
     purchases::notice(&app, &signed_payload).await?;
     Ok(HttpResponse::Ok().finish())
 }

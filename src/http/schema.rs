@@ -150,7 +150,8 @@ pub const ALWAYS: &[Code] = &[Code::TooManyRequests, Code::Busy, Code::DatabaseU
 /// Those of an operation that wants to know who asks.
 pub const CALLER: &[Code] = &[Code::Unauthenticated, Code::TokenExpired, Code::Suspended];
 /// Those of an operation with a JSON body.
-pub const BODY: &[Code] = &[Code::Malformed, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::Invalid];
+pub const BODY: &[Code] =
+    &[Code::RequestTimeout, Code::Malformed, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::Invalid];
 /// Those of an operation with parameters in its query.
 pub const QUERY: &[Code] = &[Code::Malformed, Code::Invalid];
 /// Those of an operation that wants an `Idempotency-Key`.

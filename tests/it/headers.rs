@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 
 use crate::malformed::scene;
 use crate::operations::{all, send};
-use crate::world::{World, world};
+use crate::world::{World, world, world_with};
 
 #[tokio::test]
 async fn a_token_that_is_not_ours_is_nobody_s() {
@@ -176,6 +176,27 @@ async fn what_is_hardly_http_is_no_failure_of_ours() {
             assert!(status < 500, "{what}: {answer}");
         }
         assert_eq!(world.get("/livez").await.status, 200, "and it lives");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_sends_his_body_byte_by_byte_does_not_hold_us_up() {
+    let short = |config: &mut nbbang::config::Config| config.patience.body = std::time::Duration::from_millis(200);
+    world_with(short, |world| async move {
+        let paths = ["/v1/dev/sessions", "/v1/webhooks/app-store", "/v1/webhooks/toss"];
+        for path in paths {
+            let mut stream = TcpStream::connect(world.base.trim_start_matches("http://")).await.unwrap();
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{{"
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // It stays open for more, and nothing more comes.
+            let mut answer = vec![0; 4096];
+            let length = stream.read(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer[..length]);
+            assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{path}: {answer}");
+        }
     })
     .await;
 }

@@ -12,7 +12,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
+use tokio::time::timeout;
 
+use super::app;
 use super::strict::{Exact, NUL, Strict};
 use crate::domain::error::{Code, Error, FieldFault, Result};
 use crate::domain::json::time_ms::NOT_A_TIME;
@@ -42,21 +44,46 @@ impl<T: Serialize> Responder for Json<T> {
     }
 }
 
+/// A body of whatever kind, as a provider sends it.
+pub struct Raw(pub Bytes);
+
+impl FromRequest for Raw {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let arrived = arrived(request, payload);
+        Box::pin(async move { arrived.await.map(Self) })
+    }
+}
+
 /// The bytes of the body: JSON by its header, uncompressed, and not more than [`LIMIT`].
 pub fn body(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Bytes>> + use<> {
     let promised = promised(request);
-    let mut payload = payload.take();
+    let arrived = arrived(request, payload);
     async move {
         promised?;
-        let mut body = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|e| Error::internal(Code::Malformed, e))?;
-            if body.len() + chunk.len() > LIMIT {
-                return Err(Code::PayloadTooLarge.into());
+        arrived.await
+    }
+}
+
+/// Whoever sends it byte by byte has no longer for it than others.
+fn arrived(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Bytes>> + use<> {
+    let patience = app(request).map(|app| app.config.patience.body);
+    let mut payload = payload.take();
+    async move {
+        let all = async {
+            let mut body = BytesMut::new();
+            while let Some(chunk) = payload.next().await {
+                let chunk = chunk.map_err(|e| Error::internal(Code::Malformed, e))?;
+                if body.len() + chunk.len() > LIMIT {
+                    return Err(Code::PayloadTooLarge.into());
+                }
+                body.extend_from_slice(&chunk);
             }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body.freeze())
+            Ok(body.freeze())
+        };
+        timeout(patience?, all).await.unwrap_or_else(|_| Err(Code::RequestTimeout.into()))
     }
 }
 
