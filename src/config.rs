@@ -124,13 +124,23 @@ pub struct Patience {
     /// While a phone waits; of money, before it is told to poll.
     pub phone: Duration,
     pub background: Duration,
+    /// Until a request's head has arrived, counted from the connection or from its first byte.
+    pub head: Duration,
     /// Until a request's body has arrived.
     pub body: Duration,
+    /// Between two requests on a connection.
+    pub idle: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { phone: Duration::from_secs(8), background: Duration::from_secs(30), body: Duration::from_secs(10) }
+        Self {
+            phone: Duration::from_secs(8),
+            background: Duration::from_secs(30),
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+        }
     }
 }
 

@@ -20,18 +20,20 @@ use crate::storage::payments::{self, Hinted};
 use crate::storage::using;
 use crate::upstream::client::Deadline;
 
-/// Keeps a hint of the provider; what it says does not matter, only which order it is about.
-pub async fn keep(app: &App, provider_order_id: &str, transmission: Option<&str>) -> Result<()> {
+/// Keeps a hint of the provider; what it says does not matter, only which order it is about. False: about nothing of ours.
+pub async fn keep(app: &App, provider_order_id: &str, transmission: Option<&str>) -> Result<bool> {
     let transmission = transmission.map_or_else(|| random().to_string(), str::to_owned);
     let transmission = transmission.as_str();
-    let Some((payment, attempt)) = Payment::of_provider_order_id(provider_order_id) else { return Ok(()) };
+    let Some((payment, attempt)) = Payment::of_provider_order_id(provider_order_id) else { return Ok(false) };
     let now = app.clock.now();
     let keep = |pool: crate::storage::pool::Pool| async move {
         payments::insert_webhook(&mut *pool.acquire().await?, payment, attempt, transmission, now).await
     };
-    app.databases.on_shard(payment.shard(), keep).await?;
-    app.news.money.ring();
-    Ok(())
+    let is_ours = app.databases.on_shard(payment.shard(), keep).await?;
+    if is_ours {
+        app.news.money.ring();
+    }
+    Ok(is_ours)
 }
 
 /// Follows up the provider's hints by asking it; says how many there were.

@@ -21,7 +21,7 @@ crate::words! {
         Purchase => "purchase",
         /// Complaints.
         Report => "report",
-        /// Webhooks that were refused; the others are not counted.
+        /// Webhooks that were refused or about nothing of ours; the others are not counted.
         Webhook => "webhook",
     }
 }
@@ -62,7 +62,7 @@ impl Class {
     /// Whether each process counts by itself: what is cheap is not worth a question to Redis, which would cost as much as the
     /// answer itself. Of several processes each then allows the quota.
     pub const fn is_local(self) -> bool {
-        matches!(self, Self::Read | Self::Search | Self::Map)
+        matches!(self, Self::Read | Self::Search)
     }
 }
 
@@ -83,6 +83,11 @@ impl Quota {
         let is_allowed = after <= self.window_us();
         let debt = if is_allowed { after } else { debt_us };
         (self.standing(is_allowed, debt), debt)
+    }
+
+    /// A debt that only a clock that was set back can have made is none.
+    pub const fn credible(self, debt_us: u64) -> u64 {
+        if debt_us > self.window_us() { 0 } else { debt_us }
     }
 
     /// Of one with this debt.

@@ -20,6 +20,9 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// Set on the answer to a webhook that was about nothing, though its sender must not hear that.
+pub(super) struct Worthless;
+
 /// The table. What is in no class is not limited: the probes, the documents and what does not exist.
 pub fn class(method: &Method, path: &str) -> Option<Class> {
     let mut segments = [""; 6];
@@ -69,7 +72,7 @@ pub async fn limit<B: MessageBody + 'static>(
     let mut response = next.call(request).await?.map_into_boxed_body();
     if class != Class::Webhook {
         tell(response.headers_mut(), class, standing);
-    } else if response.status().is_client_error() {
+    } else if response.status().is_client_error() || response.response().extensions().contains::<Worthless>() {
         limits::charge(&app, class, client).await;
     }
     Ok(response)

@@ -140,11 +140,16 @@ pub fn application(
         .wrap(from_fn(edge::observe))
 }
 
+/// How many connections each worker keeps; more wait to be accepted.
+const CONNECTIONS: usize = 10_000;
+
 /// Serves on a socket that is open already, until the answer is told to stop; it finishes what it is at.
 pub fn serve(app: Arc<App>, listener: std::net::TcpListener) -> std::io::Result<actix_web::dev::Server> {
+    let (head, idle) = (app.config.patience.head, app.config.patience.idle);
     let server = actix_web::HttpServer::new(move || application(Arc::clone(&app)))
-        .keep_alive(std::time::Duration::from_secs(75))
-        .client_request_timeout(std::time::Duration::from_secs(10))
+        .keep_alive(idle)
+        .client_request_timeout(head)
+        .max_connections(CONNECTIONS)
         .shutdown_timeout(15)
         .disable_signals()
         .listen(listener)?;

@@ -14,6 +14,7 @@ use crate::domain::money::Krw;
 use crate::domain::payment::{Payment, PaymentKind, PaymentState};
 use crate::errors;
 use crate::http::extract::{Caller, Keyed, Path, Raw};
+use crate::http::limits;
 use crate::http::schema::{IdempotencyKey, OrderId, PaymentId, Timestamp, UserId};
 
 /// How soon a client asks again about a payment whose outcome is not known, in seconds.
@@ -178,6 +179,9 @@ pub async fn receive_toss_webhook(app: Data<App>, request: HttpRequest, body: Ra
     };
     let transmission = request.headers().get("tosspayments-webhook-transmission-id").and_then(|id| id.to_str().ok());
     let transmission = transmission.filter(|id| id.len() <= 200);
-    hints::keep(&app, order_id, transmission).await?;
-    Ok(HttpResponse::Ok().finish())
+    let mut received = HttpResponse::Ok().finish();
+    if !hints::keep(&app, order_id, transmission).await? {
+        received.extensions_mut().insert(limits::Worthless);
+    }
+    Ok(received)
 }

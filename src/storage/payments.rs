@@ -61,25 +61,26 @@ pub async fn insert_webhook(
     attempt: i16,
     transmission: &str,
     now: Time,
-) -> Result<()> {
-    sqlx::query!(
+) -> Result<bool> {
+    let known = sqlx::query_scalar!(
         r#"
         with fence as materialized (select shard_fence($4)),
         -- A join would not ask the fence where there is no payment any more.
-        known as materialized (select (select id from payments where id = $1) as id from fence)
-        insert into webhooks (payment_id, transmission_id, attempt, received_at)
-        select id, $2, $5, $3 from known where id is not null
-        on conflict do nothing
+        known as materialized (select (select id from payments where id = $1) as id from fence),
+        kept as (
+            insert into webhooks (payment_id, transmission_id, attempt, received_at)
+            select id, $2, $5, $3 from known where id is not null
+            on conflict do nothing
+        )
+        select id is not null as "known!" from known
         "#,
         payment.raw(),
         transmission,
         now,
         i32::from(payment.shard().number()),
         attempt,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+    );
+    Ok(known.fetch_one(conn).await?)
 }
 
 /// What hints are about that nobody has followed up.

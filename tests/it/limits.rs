@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use nbbang::app::App;
 use nbbang::config::Config;
 use nbbang::domain::limit::Class;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::person::{Answer, Person};
+use crate::person::{Answer, Person, draft, food};
 use crate::redis::Redis;
 use crate::world::{World, world_with};
 
@@ -172,6 +172,28 @@ async fn who_sends_forged_notifications_is_not_listened_to_any_more_and_others_a
         assert_eq!(world.delivers(&forged).await.code(429), "too_many_requests");
         // Before anything is verified: from this address even what is genuine.
         assert_eq!(world.delivers(&genuine).await.code(429), "too_many_requests");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn hints_about_nothing_count_and_their_sender_does_not_hear_it() {
+    world_with(on, |world| async move {
+        let (mina, juno) = (world.person("mina").await, world.person("juno").await);
+        let party = mina.opens(draft(&json!({}))).await;
+        let joined = juno.joins(&party, food(8_000)).await.expect(201);
+        let order = |id: &Value| json!({"data": {"orderId": format!("{}-1", id.as_str().unwrap())}});
+        let hint = async |body: Value| {
+            let request = world.client.post(format!("{}/v1/webhooks/toss", world.base)).json(&body);
+            Answer::of(request.send().await.unwrap()).await
+        };
+        for _ in 0..quota(Class::Webhook) * 2 {
+            hint(order(&joined["payment"]["id"])).await.expect(200);
+        }
+        for n in 0..quota(Class::Webhook) {
+            hint(order(&if n % 2 == 0 { json!("1024") } else { json!("nonsense") })).await.expect(200);
+        }
+        assert_eq!(hint(order(&json!("1024"))).await.code(429), "too_many_requests");
     })
     .await;
 }

@@ -131,6 +131,8 @@ mod shards;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod storms;

@@ -9,12 +9,13 @@ use crate::storage::cache::Cache;
 use crate::storage::cache::link::Away;
 
 /// The debt of one client, kept as the time at which it is paid, in µs by Redis's clock. ARGV: interval, window, whether to charge.
+/// More than a window is owed only by a clock that was set back, and forgiven.
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local t = redis.call('time')
 local now = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local paid = tonumber(redis.call('get', KEYS[1]) or 0)
-if paid < now then paid = now end
+if paid < now or paid - now > tonumber(ARGV[2]) then paid = now end
 local after = paid + tonumber(ARGV[1])
 if after - now > tonumber(ARGV[2]) then return {0, paid - now} end
 if ARGV[3] == '0' then return {1, paid - now} end
