@@ -130,6 +130,8 @@ pub struct Patience {
     pub body: Duration,
     /// Between two requests on a connection.
     pub idle: Duration,
+    /// Of a stream of events, until it says that it is alive.
+    pub silence: Duration,
 }
 
 impl Default for Patience {
@@ -140,6 +142,7 @@ impl Default for Patience {
             head: Duration::from_secs(10),
             body: Duration::from_secs(10),
             idle: Duration::from_secs(75),
+            silence: Duration::from_secs(15),
         }
     }
 }

@@ -56,6 +56,8 @@ async fn run(with_api: bool, with_jobs: bool) -> Result<ExitCode, Vec<String>> {
 
     ended().await.map_err(told)?;
     tracing::info!("stopping");
+    // Streams never end by themselves; who follows goes on at another process.
+    app.events.close();
     if let Some(handle) = handle {
         handle.stop(true).await;
     }

@@ -10,6 +10,7 @@ with fence as materialized (select :party::bigint as party from shard_fence(:sha
 seat as (
     update parties p set
         version = p.version + 1,
+        last_seq = coalesce(p.last_seq, 0) + 1,
         seats_taken = p.seats_taken + 1,
         member_ids = p.member_ids || :user::bigint,
         member_count = p.member_count + case when p.settlement = 'prepaid' then 0 else 1 end,
@@ -38,7 +39,7 @@ seat as (
                 and i.key = :order::text
         )
     returning
-        p.id, p.version, p.settlement = 'prepaid' as prepaid, p.store ->> 'name' as order_name,
+        p.id, p.version, p.last_seq, p.settlement = 'prepaid' as prepaid, p.store ->> 'name' as order_name,
         coalesce(p.fee_cap_krw, p.fee_max_krw * :food::bigint / greatest(p.min_order_krw, :food::bigint)) as cap, p.due_at <= :now::timestamptz as lock
 ),
 seated as (
@@ -62,9 +63,9 @@ to_pay as (
     returning *
 ),
 told as (
-    insert into outbox (party_id, version, events, created_at)
+    insert into outbox (party_id, version, seq, events, created_at)
     select
-        id, version, case when prepaid then :event::jsonb else :event::jsonb end, :now::timestamptz
+        id, version, last_seq, case when prepaid then :event::jsonb else :event::jsonb end, :now::timestamptz
     from seat
 ),
 answer as (

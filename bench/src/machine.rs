@@ -51,6 +51,13 @@ fn own(pid: u32) -> u64 {
     stat(pid).map_or(0, |stat| stat.ticks.iter().take(2).sum::<u64>() * TICK_US)
 }
 
+/// What of a process lies in memory.
+pub fn memory_kb(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
+}
+
 fn with_ended(pid: u32) -> u64 {
     stat(pid).map_or(0, |stat| stat.ticks.iter().sum::<u64>() * TICK_US)
 }

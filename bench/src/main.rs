@@ -6,6 +6,7 @@ mod load;
 mod machine;
 mod measures;
 mod rig;
+mod streams;
 mod table;
 mod wire;
 

@@ -13,7 +13,7 @@ use crate::machine::Cpu;
 use crate::rig::{LIMIT, PARTIES, Rig, Server, sql_file};
 use crate::table::{Row, Table};
 use crate::wire::{Wire, get, post};
-use crate::{Plan, Told, say};
+use crate::{Plan, Told, say, streams};
 
 const CONNECTIONS: usize = 32;
 /// Of paid joins, each of which is three requests one after another.
@@ -66,6 +66,9 @@ pub async fn all(plan: &Plan, rig: &Rig, data: &Data) -> Told<Table> {
         };
         table.add(ours(plan, rig, rig.api, NEARBY, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?.0);
         table.add(rig.without_server(|| pgbench(plan, rig, NEARBY_SQL, PARTIES[0], &scripted(data, "nearby.sql")?))?.0);
+    }
+    if plan.wants("streams") {
+        streams::measure(plan, rig, data, &mut table).await?;
     }
     if plan.wants("join") {
         joins(plan, rig, data, &mut table).await?;

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::Told;
-use crate::machine::Cpu;
+use crate::machine::{self, Cpu};
 
 pub const MAIN: &str = "nbbang_main";
 pub const PARTIES: [&str; 2] = ["nbbang_party_a", "nbbang_party_b"];
@@ -118,6 +118,12 @@ impl Rig {
 
     pub fn cpu(&self, server: Server) -> Cpu {
         Cpu::now(server.pid, self.postmaster)
+    }
+
+    /// What of a server lies in memory; 0 where that is not known.
+    #[expect(clippy::unused_self, reason = "beside `cpu`")]
+    pub fn memory_kb(&self, server: Server) -> u64 {
+        machine::memory_kb(server.pid)
     }
 
     /// How many GETs of a value like a party's public view Redis does a second, one after another on each connection.

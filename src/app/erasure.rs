@@ -16,7 +16,7 @@ use crate::stop_point;
 use crate::storage::cache::CacheKey;
 use crate::storage::erasures::{self, Due, Standing};
 use crate::storage::tx::Tx;
-use crate::storage::{access as stored_access, trust as stored_trust, using};
+use crate::storage::{access as stored_access, messages, trust as stored_trust, using};
 use crate::upstream::Fault;
 use crate::upstream::client::Deadline;
 
@@ -136,6 +136,9 @@ async fn finish(app: &App, due: Due) -> Result<bool> {
         }
     }
     trust::show_everywhere(app, user).await?;
+    for database in app.databases.party_databases() {
+        using(&database.pool(), async |conn| messages::forget(conn, user).await).await?;
+    }
     for grant in &due.grants {
         withdraw(app, user, grant).await?;
     }

@@ -6,11 +6,14 @@ use crate::domain::Time;
 use crate::domain::error::{Code, Result};
 use crate::domain::id::Id;
 use crate::domain::location_use::{LocationSource, LocationUse};
+use crate::domain::message::Message;
 use crate::domain::party::Party;
 use crate::domain::report::Report;
 use crate::domain::terms::TransferAccount;
 use crate::domain::user::User;
-use crate::storage::{erasures, held, location_uses as stored_location_uses, reports, users as stored_users, using};
+use crate::storage::{
+    erasures, held, location_uses as stored_location_uses, messages, reports, users as stored_users, using,
+};
 
 pub use crate::storage::held::{Identity, SignIn, TrustEntry};
 
@@ -26,6 +29,8 @@ pub struct Export {
     pub location_uses: Vec<(LocationUse, LocationSource)>,
     /// Those that he is or was in; his account with those that he hosts.
     pub parties: Vec<(Party, Option<TransferAccount>)>,
+    /// What he has said in them.
+    pub messages: Vec<Message>,
 }
 
 pub async fn export(app: &App, user: Id<User>) -> Result<Export> {
@@ -33,9 +38,12 @@ pub async fn export(app: &App, user: Id<User>) -> Result<Export> {
     location_uses::write_down(app).await?;
     let main = app.databases.main();
     let mut ids = using(&main, async |main| held::parties(main, user).await).await?;
+    let mut said = Vec::new();
     for database in app.databases.party_databases() {
         ids.extend(using(&database.pool(), async |conn| erasures::unsettled(conn, user).await).await?);
+        said.extend(using(&database.pool(), async |conn| messages::of(conn, user).await).await?);
     }
+    said.sort_by_key(|message| message.id);
     ids.sort_unstable();
     ids.dedup();
     let mut parties = Vec::new();
@@ -61,6 +69,7 @@ pub async fn export(app: &App, user: Id<User>) -> Result<Export> {
             trust: held::trust(main, user).await?,
             location_uses: stored_location_uses::of(main, user).await?,
             parties,
+            messages: said,
         })
     })
     .await

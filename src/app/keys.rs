@@ -36,7 +36,7 @@ pub struct Keys {
 pub struct Access {
     pub user_id: Id<User>,
     pub session_id: Id<Session>,
-    expires_at: i64,
+    pub expires_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -11,6 +11,7 @@ pub mod cached;
 pub mod clock;
 pub mod entitlements;
 pub mod erasure;
+pub mod events;
 pub mod export;
 pub mod hints;
 pub mod hosting;
@@ -18,6 +19,7 @@ pub mod ids;
 pub mod keys;
 pub mod limits;
 pub mod location_uses;
+pub mod messages;
 pub mod news;
 pub mod operators;
 pub mod orders;
@@ -25,6 +27,7 @@ pub mod parties;
 pub mod payments;
 pub mod places;
 pub mod purchases;
+pub mod reads;
 pub mod refunds;
 pub mod relay;
 pub mod reports;
@@ -47,11 +50,13 @@ use uuid::Uuid;
 
 use crate::app::access::Access;
 use crate::app::clock::Clock;
+use crate::app::events::Events;
 use crate::app::ids::Ids;
 use crate::app::keys::Keys;
 use crate::app::limits::Limits;
 use crate::app::location_uses::LocationUses;
 use crate::app::news::News;
+use crate::app::reads::Reads;
 use crate::app::store::Store;
 use crate::app::vault::Vault;
 use crate::config::{self, Config};
@@ -93,6 +98,8 @@ pub struct App {
     words: WordList,
     location_uses: LocationUses,
     pub news: News,
+    pub events: Arc<Events>,
+    reads: Reads,
     tasks: Tasks,
 }
 
@@ -154,10 +161,14 @@ impl App {
             words,
             location_uses: LocationUses::default(),
             news,
+            events: Arc::default(),
+            reads: Reads::default(),
             tasks,
         });
         access::follow(&app);
         location_uses::follow(&app);
+        reads::follow(&app);
+        events::run(&app);
         Ok(app)
     }
 
@@ -202,6 +213,7 @@ impl App {
             tracing::warn!("some payments were not seen through; the jobs of the next process do that");
         }
         location_uses::finish(self).await;
+        reads::finish(self).await;
         self.ids.stop().await;
         self.databases.close().await;
     }

@@ -1,7 +1,7 @@
 //! What people do with a seat: take it, change what they eat, leave, pick up, say that they have paid or complain.
 
 use crate::app::parties::{command, find, meant};
-use crate::app::{App, Expected, Key, parties, users};
+use crate::app::{App, Expected, Key, events, parties, users};
 use crate::domain::At;
 use crate::domain::dispute::DisputeKind;
 use crate::domain::error::{Code, Error, Result};
@@ -67,6 +67,7 @@ pub async fn join(app: &App, user: Id<User>, party_id: Id<Party>, items: Vec<Ite
             Ok(Some(taken)) => {
                 stop_point!("join.taken");
                 app.cache.forget(&[CacheKey::Party(party_id)]).await;
+                events::happened(app, party_id);
                 app.news.events.ring();
                 if taken.lock {
                     // The seat is taken whatever comes of this; the clock does it again.

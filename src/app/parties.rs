@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::{App, Expected, Key, entitlements, hosting, users};
+use crate::app::{App, Expected, Key, entitlements, events, hosting, users};
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
 use crate::domain::ledger::Leg;
@@ -306,6 +306,7 @@ pub async fn tick(app: &App, id: Id<Party>) -> Result<()> {
 /// After the commit: nobody sees the party as it was before, and the jobs hear of it.
 pub(super) async fn told(app: &App, party: &Party) {
     app.cache.forget(&[CacheKey::Party(party.id)]).await;
+    events::happened(app, party.id);
     app.news.events.ring();
     if party.orders.iter().flat_map(|order| &order.payments).any(Payment::has_refund_to_send) {
         app.news.money.ring();

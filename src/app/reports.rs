@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::app::operators::{By, Slice, audited};
 use crate::app::search::Page;
-use crate::app::{App, Key, parties, trust, users};
+use crate::app::{App, Key, messages, parties, trust, users};
 use crate::domain::error::{Code, Error, FieldFault, Result};
 use crate::domain::id::{Id, Shard};
 use crate::domain::report::{Report, ReportReason, ReportState, ReportSubject};
@@ -37,7 +37,7 @@ pub async fn file(app: &App, reporter: Id<User>, told: Told, key: &Key<'_>) -> R
     }
     let note = told.note.map(|note| text::clean(&note, 500)).transpose();
     let note = note.map_err(|fault| Error::field("/note", fault))?;
-    let accused_id = accused(app, reporter, told.subject_type, told.subject_id).await?;
+    let (accused_id, subject_text) = accused(app, reporter, told.subject_type, told.subject_id).await?;
     if accused_id == reporter {
         return Err(Error::field("/subject_id", FieldFault::NotAllowedHere));
     }
@@ -49,6 +49,7 @@ pub async fn file(app: &App, reporter: Id<User>, told: Told, key: &Key<'_>) -> R
         accused_id,
         reason: told.reason,
         note,
+        subject_text,
         created_at: app.clock.now(),
         state: ReportState::Open,
         decision_note: None,
@@ -65,8 +66,13 @@ pub async fn file(app: &App, reporter: Id<User>, told: Told, key: &Key<'_>) -> R
     .await
 }
 
-/// Who answers for what is reported, if the reporter can see it.
-async fn accused(app: &App, reporter: Id<User>, subject: ReportSubject, id: Id<()>) -> Result<Id<User>> {
+/// Who answers for what is reported, if the reporter can see it, and what a message says.
+async fn accused(
+    app: &App,
+    reporter: Id<User>,
+    subject: ReportSubject,
+    id: Id<()>,
+) -> Result<(Id<User>, Option<String>)> {
     match subject {
         ReportSubject::User => {
             let user: Id<User> = Id::from_raw(id.raw());
@@ -74,16 +80,18 @@ async fn accused(app: &App, reporter: Id<User>, subject: ReportSubject, id: Id<(
                 Ok((stored_users::exists(main, user).await?, stored_users::blocks_of(main, reporter).await?))
             })
             .await?;
-            if there && !blocks.of_him.contains(&user) { Ok(user) } else { Err(Code::NotFound.into()) }
+            if there && !blocks.of_him.contains(&user) { Ok((user, None)) } else { Err(Code::NotFound.into()) }
         }
         ReportSubject::Party => {
             let apart = users::apart_from(app, reporter).await?;
             let found = parties::listing(&app.databases, Id::from_raw(id.raw()), app.clock.now()).await?;
             let (_, people) = found.ok_or(Code::NotFound)?;
-            if people.shows_to(reporter, &apart) { Ok(people.host) } else { Err(Code::NotFound.into()) }
+            if people.shows_to(reporter, &apart) { Ok((people.host, None)) } else { Err(Code::NotFound.into()) }
         }
-        // There are none yet.
-        ReportSubject::Message => Err(Code::NotFound.into()),
+        ReportSubject::Message => {
+            let message = messages::seen_by(app, reporter, Id::from_raw(id.raw())).await?;
+            Ok((message.user_id, Some(message.text)))
+        }
     }
 }
 

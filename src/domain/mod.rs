@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod limit;
 pub mod listing;
 pub mod location_use;
+pub mod message;
 pub mod money;
 pub mod order;
 pub mod party;

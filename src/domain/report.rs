@@ -54,6 +54,8 @@ pub struct Report {
     pub accused_id: Id<User>,
     pub reason: ReportReason,
     pub note: Option<String>,
+    /// What a reported message said.
+    pub subject_text: Option<String>,
     pub created_at: Time,
     pub state: ReportState,
     pub decision_note: Option<String>,

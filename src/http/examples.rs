@@ -171,6 +171,7 @@ fn operators(shape: &str) -> Option<Value> {
                 "pickup": {"lat": 37.498_1, "lng": 127.027_6, "label": "강남역 11번 출구", "memo": "편의점 앞 의자"},
             }],
             "orders": [host_order(false)],
+            "messages": [],
         }),
         "NewSuspension" => json!({"note": "반복된 사기 신고"}),
         "SuspensionView" => json!({

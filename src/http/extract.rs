@@ -20,6 +20,7 @@ pub use operator::Operator;
 pub use parameters::{Path, Query};
 
 use crate::app::auth::Session;
+use crate::app::keys::Access;
 use crate::app::{App, clock};
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
@@ -30,6 +31,8 @@ use crate::domain::user::{Language, User};
 pub struct Caller {
     pub user_id: Id<User>,
     pub session_id: Id<Session>,
+    /// When the token ends, in seconds since 1970.
+    pub expires_at: i64,
 }
 
 impl FromRequest for Caller {
@@ -63,7 +66,8 @@ impl FromRequest for Holder {
 fn holder(request: &HttpRequest) -> Result<Holder> {
     let token = bearer(request).ok_or(Code::Unauthenticated)?;
     let access = app(request)?.keys.verify(token, clock::real())?;
-    Ok(Holder(Caller { user_id: access.user_id, session_id: access.session_id }))
+    let Access { user_id, session_id, expires_at } = access;
+    Ok(Holder(Caller { user_id, session_id, expires_at }))
 }
 
 fn app(request: &HttpRequest) -> Result<&web::Data<App>> {

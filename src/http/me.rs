@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::app::{App, erasure, export};
 use crate::domain::error::Result;
 use crate::domain::location_use::{LocationPurpose, LocationSource, LocationUse};
+use crate::domain::message::Message;
 use crate::domain::party::Party;
 use crate::domain::terms::{Pickup, TransferAccount};
 use crate::domain::trust::TrustKind;
@@ -16,7 +17,7 @@ use crate::http::extract::{Caller, Holder, Json};
 use crate::http::orders::OrderView;
 use crate::http::parties::PartyView;
 use crate::http::reports::ReportView;
-use crate::http::schema::{Timestamp, UserId};
+use crate::http::schema::{MessageId, PartyId, Timestamp, UserId};
 use crate::http::users::Me;
 
 /// Everything that we hold of a user.
@@ -40,6 +41,19 @@ pub struct Export {
     hosted: Vec<HostedView>,
     /// His own orders.
     orders: Vec<OrderView>,
+    /// What he has said to others, until it is erased.
+    messages: Vec<SaidView>,
+}
+
+/// What a user has said in a party.
+#[derive(Serialize, ToSchema)]
+pub struct SaidView {
+    party_id: PartyId,
+    id: MessageId,
+    /// In his words.
+    #[schema(example = "3번 출구 앞에서 만나요")]
+    text: String,
+    created_at: Timestamp,
 }
 
 /// How a provider knows a user.
@@ -116,6 +130,12 @@ impl From<export::Export> for Export {
             acquired_from,
             used_at: used.used_at.into(),
         };
+        let said = |message: &Message| SaidView {
+            party_id: message.party_id,
+            id: message.id,
+            text: message.text.clone(),
+            created_at: message.created_at.into(),
+        };
         Self {
             exported_at: export.at.into(),
             identities: export.identities.into_iter().map(identity).collect(),
@@ -125,6 +145,7 @@ impl From<export::Export> for Export {
             trust: export.trust.into_iter().map(entry).collect(),
             location_uses: export.location_uses.into_iter().map(location).collect(),
             orders: export.parties.iter().flat_map(own).collect(),
+            messages: export.messages.iter().map(said).collect(),
             hosted: export
                 .parties
                 .into_iter()

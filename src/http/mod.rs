@@ -5,12 +5,14 @@ mod auth;
 mod docs;
 mod edge;
 mod error;
+mod events;
 mod examples;
 pub mod extract;
 mod faults;
 mod health;
 mod limits;
 mod me;
+mod messages;
 mod orders;
 mod parties;
 mod payments;
@@ -83,6 +85,11 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
     routes.service(transfers::receive_transfer);
     routes.service(transfers::dispute_transfer);
     routes.service(orders::dispute_order);
+
+    routes.service(messages::create_message);
+    routes.service(messages::list_messages);
+    routes.service(messages::mark_messages_read);
+    routes.service(events::follow_party);
 
     routes.service(payments::get_payment);
     routes.service(payments::confirm_payment);

@@ -15,11 +15,13 @@ use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
 use crate::domain::json::time_ms;
+use crate::domain::message::Message;
 use crate::domain::order::Order;
 use crate::domain::party::Party;
 use crate::domain::payment::Payment;
 use crate::domain::user::User;
 use crate::http::error::{Problem, row};
+use crate::http::events::{Ready, RoomChange};
 use crate::http::examples;
 
 // utoipa names a component by the type as written; by these names all ids are the component `Id`.
@@ -27,6 +29,7 @@ pub type UserId = Id<User>;
 pub type OrderId = Id<Order>;
 pub type PartyId = Id<Party>;
 pub type PaymentId = Id<Payment>;
+pub type MessageId = Id<Message>;
 /// Of something that has no address of its own.
 pub type AnyId = Id<()>;
 
@@ -220,12 +223,13 @@ fn problem_response(codes: &[Code]) -> Response {
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),
-    components(schemas(Problem)),
+    components(schemas(Problem, RoomChange, Ready)),
     tags(
         (name = "Developing", description = "In development only: tokens for made-up users, and the rules' clock."),
         (name = "Sessions", description = "Signing in, staying signed in, signing out."),
         (name = "People", description = "Profiles, blocks and reports."),
         (name = "Parties", description = "From the first order to the last won."),
+        (name = "Chat", description = "What members say to each other, and following a party live."),
         (name = "Orders", description = "A member's seat and what it costs."),
         (name = "Payments", description = "Paying for a seat, through Toss Payments."),
         (name = "Purchases", description = "What is bought in the App Store: Plus and boosts."),

@@ -2,6 +2,7 @@
 //! takes a lease and loads; who writes removes the key after his commit, and with it the lease, so that what was loaded
 //! before the write never comes to lie there after it.
 
+mod bell;
 mod breaker;
 mod envelope;
 mod flight;
@@ -28,6 +29,7 @@ use crate::storage::cache::link::Link;
 use crate::storage::cache::near::Near;
 use crate::storage::cache::reading::{PastSoft, Reading};
 
+pub use crate::storage::cache::bell::Ring;
 pub use crate::storage::cache::key::CacheKey;
 pub use crate::storage::cache::link::examine;
 

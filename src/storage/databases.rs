@@ -141,6 +141,19 @@ impl Databases {
             .ok_or_else(|| Error::internal(Code::Internal, "the shard map is not loaded"))
     }
 
+    /// Each with the others that live in the same database.
+    pub fn by_home<T>(&self, items: Vec<T>, shard: impl Fn(&T) -> Shard) -> Result<Vec<(Arc<Database>, Vec<T>)>> {
+        let mut homes: Vec<(Arc<Database>, Vec<T>)> = Vec::new();
+        for item in items {
+            let Some(home) = self.homes(&[shard(&item)])?.pop() else { continue };
+            match homes.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &home)) {
+                Some((_, items)) => items.push(item),
+                None => homes.push((home, vec![item])),
+            }
+        }
+        Ok(homes)
+    }
+
     /// Keeps the pools and the map healthy until the last user of `self` is gone.
     pub fn watch(self: &Arc<Self>) {
         for database in self.all() {

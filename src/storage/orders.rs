@@ -50,6 +50,7 @@ pub async fn join(
         seat as (
             update parties p set
                 version = p.version + 1,
+                last_seq = coalesce(p.last_seq, 0) + 1,
                 seats_taken = p.seats_taken + 1,
                 member_ids = p.member_ids || $3::bigint,
                 member_count = p.member_count + case when p.settlement = 'prepaid' then 0 else 1 end,
@@ -75,7 +76,7 @@ pub async fn join(
                     where i.party_id = $2 and i.user_id = $3 and i.route = $11 and i.key = $12
                 )
             returning
-                p.id, p.version, p.settlement = 'prepaid' as prepaid, p.store ->> 'name' as order_name,
+                p.id, p.version, p.last_seq, p.settlement = 'prepaid' as prepaid, p.store ->> 'name' as order_name,
                 coalesce(p.fee_cap_krw, p.fee_max_krw * $6 / greatest(p.min_order_krw, $6)) as cap, p.due_at <= $7 as lock
         ),
         seated as (
@@ -96,8 +97,8 @@ pub async fn join(
             returning *
         ),
         told as (
-            insert into outbox (party_id, version, events, created_at)
-            select id, version, case when prepaid then $13::jsonb else $14::jsonb end, $7 from seat
+            insert into outbox (party_id, version, seq, events, created_at)
+            select id, version, last_seq, case when prepaid then $13::jsonb else $14::jsonb end, $7 from seat
         ),
         answer as (
             select json_build_object(

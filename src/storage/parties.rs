@@ -128,7 +128,7 @@ pub async fn insert(conn: &mut PgConnection, party: &Party, key: &Key<'_>, now: 
             insert into orders select o.* from party, jsonb_populate_recordset(null::orders, $2) o
         ),
         told as (
-            insert into outbox (party_id, version, events, created_at) select id, 1, $3, $4 from party
+            insert into outbox (party_id, version, seq, events, created_at) select id, 1, 1, $3, $4 from party
         ),
         kept as (
             insert into idempotency (party_id, user_id, route, key, fingerprint, answer, created_at)
@@ -182,9 +182,9 @@ pub async fn save(conn: &mut PgConnection, locked: &mut Locked, at: &At<'_>) -> 
                     p.arrived_by, p.ended_at, p.cancel_reason, p.fee_max_krw, p.fee_cap_krw, p.member_ids, p.kicked_ids,
                     p.seats_taken, p.member_count, p.food_total_krw, p.due_at, p.boosted_at, p.boosted_until
                 from jsonb_populate_record(null::parties, $1) p
-            )
+            ), last_seq = coalesce(last_seq, 0) + 1
             where id = $2 and version = $3
-            returning id, version
+            returning id, version, last_seq
         ),
         saved_orders as (
             insert into orders select o.* from saved, jsonb_populate_recordset(null::orders, $4) o
@@ -224,7 +224,8 @@ pub async fn save(conn: &mut PgConnection, locked: &mut Locked, at: &At<'_>) -> 
             insert into ledger select x.* from saved, jsonb_populate_recordset(null::ledger, $9) x
         ),
         told as (
-            insert into outbox (party_id, version, events, created_at) select id, version, $10, $11 from saved
+            insert into outbox (party_id, version, seq, events, created_at)
+            select id, version, last_seq, $10, $11 from saved
         )
         select id from saved
         "#,
@@ -313,6 +314,8 @@ fn row(party: &Party) -> Result<Value> {
             ("area", json!(format!("({x},{y})"))),
             // Of a new party: from then on it is the business of `areas`.
             ("area_check_at", json!(text(party.created_at))),
+            // Of a new party: the step that makes it. The others are counted where they are written.
+            ("last_seq", json!(1)),
             ("due_at", party.due_at().map_or(Value::Null, |at| json!(text(at)))),
         ],
     )

@@ -14,8 +14,9 @@ use crate::storage::idempotency::Key;
 pub async fn insert(conn: &mut PgConnection, report: &Report, key: &Key<'_>) -> Result<bool> {
     let insert = sqlx::query!(
         "insert into reports (
-             id, reporter_id, subject_type, subject_id, accused_id, reason, note, key, fingerprint, created_at, state
-         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open')
+             id, reporter_id, subject_type, subject_id, accused_id, reason, note, key, fingerprint, created_at, state,
+             subject_text
+         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11)
          on conflict do nothing",
         report.id.raw(),
         report.reporter_id.raw(),
@@ -27,6 +28,7 @@ pub async fn insert(conn: &mut PgConnection, report: &Report, key: &Key<'_>) -> 
         key.key,
         key.fingerprint,
         report.created_at,
+        report.subject_text,
     );
     Ok(bounded(insert.execute(conn)).await?.rows_affected() == 1)
 }
@@ -49,7 +51,7 @@ pub async fn find(conn: &mut PgConnection, id: Id<Report>) -> Result<Option<Repo
     let row = sqlx::query_as!(
         Row,
         "select id, reporter_id, subject_type, subject_id, accused_id, reason, note, created_at, state, decision_note,
-             decided_at
+             decided_at, subject_text
          from reports where id = $1",
         id.raw(),
     );
@@ -61,7 +63,7 @@ pub async fn open(conn: &mut PgConnection, after: i64, limit: i64) -> Result<Vec
     let rows = sqlx::query_as!(
         Row,
         "select id, reporter_id, subject_type, subject_id, accused_id, reason, note, created_at, state, decision_note,
-             decided_at
+             decided_at, subject_text
          from reports where state = 'open' and id > $1 order by id limit $2",
         after,
         limit,
@@ -73,7 +75,7 @@ pub async fn of(conn: &mut PgConnection, reporter: Id<User>) -> Result<Vec<Repor
     let rows = sqlx::query_as!(
         Row,
         "select id, reporter_id, subject_type, subject_id, accused_id, reason, note, created_at, state, decision_note,
-             decided_at
+             decided_at, subject_text
          from reports where reporter_id = $1 order by id",
         reporter.raw(),
     );
@@ -110,6 +112,7 @@ struct Row {
     state: String,
     decision_note: Option<String>,
     decided_at: Option<Time>,
+    subject_text: Option<String>,
 }
 
 impl Row {
@@ -127,6 +130,7 @@ impl Row {
             state: ReportState::from_word(&self.state).ok_or_else(unknown)?,
             decision_note: self.decision_note,
             decided_at: self.decided_at,
+            subject_text: self.subject_text,
         })
     }
 }

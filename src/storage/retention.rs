@@ -69,16 +69,29 @@ kept! {
     "delete from idempotency where ctid = any (array(
          select ctid from idempotency where created_at < $1 order by created_at limit $2 for update skip locked))"
 
-    Party, "events in the outbox": Duration::days(7), "they were passed on", Rules;
+    // They are lines of the chat as well.
+    Party, "events in the outbox": Duration::days(90), "they were passed on, and the end of the party", Rules;
     "delete from outbox where ctid = any (array(
-         select ctid from outbox where relayed_at < $1 order by relayed_at limit $2 for update skip locked))"
+         select ctid from outbox o
+         where relayed_at < $1 and (select p.ended_at from parties p where p.id = o.party_id) < $1
+         order by relayed_at limit $2 for update skip locked))"
+
+    Party, "messages": Duration::days(90), "the end of the party", Rules;
+    "delete from messages where ctid = any (array(
+         select ctid from messages m
+         where created_at < $1 and (select p.ended_at from parties p where p.id = m.party_id) < $1
+         order by created_at limit $2 for update skip locked))"
+
+    Party, "how far members have read": Duration::days(90), "the end of the party, and they were last there", Rules;
+    "delete from reads where ctid = any (array(
+         select ctid from reads r
+         where seen_at < $1 and (select p.ended_at from parties p where p.id = r.party_id) < $1
+         order by seen_at limit $2 for update skip locked))"
 
     // Toss repeats a hint for four days.
     Party, "hints of Toss": Duration::days(30), "they were followed up", Rules;
     "delete from webhooks where ctid = any (array(
          select ctid from webhooks where handled_at < $1 order by handled_at limit $2 for update skip locked))"
-
-    // Messages: 90 days after the end of their party, here.
 
     Main, "idempotency keys of parties that were opened": Duration::hours(24), "the command", Rules;
     "delete from creations where ctid = any (array(

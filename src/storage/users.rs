@@ -116,6 +116,19 @@ pub async fn apart_from(conn: &mut PgConnection, user: Id<User>) -> Result<Vec<I
     Ok(bounded(ids.fetch_all(conn)).await?.into_iter().map(Id::from_raw).collect())
 }
 
+/// The pairs of people who keep apart, as far as one of these is in it.
+pub async fn blocks_among(conn: &mut PgConnection, users: &[Id<User>]) -> Result<Vec<(Id<User>, Id<User>)>> {
+    let users: Vec<i64> = users.iter().map(|user| user.raw()).collect();
+    let pairs = sqlx::query!(
+        r#"select user_id as "user_id!", blocked_id as "blocked_id!" from blocks where user_id = any ($1)
+           union
+           select user_id, blocked_id from blocks where blocked_id = any ($1)"#,
+        &users,
+    );
+    let pairs = bounded(pairs.fetch_all(conn)).await?.into_iter();
+    Ok(pairs.map(|pair| (Id::from_raw(pair.user_id), Id::from_raw(pair.blocked_id))).collect())
+}
+
 /// The user's trust and everyone that he is apart from.
 pub async fn joining(conn: &mut PgConnection, user: Id<User>) -> Result<Option<(i16, Vec<Id<User>>)>> {
     let row = sqlx::query!(

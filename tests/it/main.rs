@@ -18,6 +18,8 @@ mod server;
 #[path = "../shape/mod.rs"]
 mod shape;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod table;
 #[cfg(test)]
 mod wire;
@@ -61,6 +63,10 @@ mod ending;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
+mod events_history;
+#[cfg(test)]
 mod fault_matrix;
 #[cfg(test)]
 mod headers;
@@ -84,6 +90,8 @@ mod main_job;
 mod malformed;
 #[cfg(test)]
 mod malformed_storm;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]

@@ -80,9 +80,10 @@ async fn a_head_without_end_is_refused() {
             let (mut read, mut write) = connect(&world).await.into_split();
             let flood = async {
                 write.write_all(b"GET /livez HTTP/1.1\r\nx: ").await.unwrap();
+                let much = vec![b'x'; 65536];
                 // 64 MiB at most.
                 for _ in 0..1024 {
-                    if write.write_all(&[b'x'; 65536]).await.is_err() {
+                    if write.write_all(&much).await.is_err() {
                         return true;
                     }
                 }

@@ -29,6 +29,10 @@ pub struct ReportCase {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "욕설을 했어요")]
     note: Option<String>,
+    /// Of a message: what it said when it was reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "바보")]
+    subject_text: Option<String>,
     state: ReportState,
     created_at: Timestamp,
     /// In the operator's words.
@@ -49,6 +53,7 @@ impl From<Report> for ReportCase {
             accused_id: report.accused_id,
             reason: report.reason,
             note: report.note,
+            subject_text: report.subject_text,
             state: report.state,
             created_at: report.created_at.into(),
             decision_note: report.decision_note,

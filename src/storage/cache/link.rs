@@ -52,7 +52,7 @@ thread_local! {
 pub struct Link {
     /// Which of a thread's connections are this link's.
     number: usize,
-    client: Client,
+    pub(super) client: Client,
     connection: ArcSwap<ConnectionManager>,
     /// Rises when the connections are given up; a thread's own of an earlier one is replaced.
     generation: AtomicUsize,
@@ -193,7 +193,7 @@ impl Link {
         Err(Away)
     }
 
-    async fn ask<T, F: Future<Output = RedisResult<T>>>(
+    pub(super) async fn ask<T, F: Future<Output = RedisResult<T>>>(
         self: &Arc<Self>,
         question: impl FnOnce(ConnectionManager) -> F,
     ) -> Result<T, Away> {
