@@ -189,7 +189,10 @@ async fn everybody_sees_his_membership_once_and_in_order() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        let ((), seen, ()) = tokio::join!(act, join_all(followers), nosy);
+        let all = async { tokio::join!(act, join_all(followers), nosy) };
+        // Who misses something waits for ever.
+        let all = tokio::time::timeout(Duration::from_mins(10), all).await;
+        let ((), seen, ()) = all.expect("somebody does not see the last word");
         let steps = steps(&world, &party).await;
         for (person, seen) in people.iter().zip(seen) {
             judge(&person.id, &seen, &memberships(&steps, &person.id));

@@ -62,13 +62,18 @@ impl Stream {
                 self.read = rest.to_owned();
                 return Some(block);
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("nothing comes");
-            self.read.push_str(std::str::from_utf8(&chunk.ok()??).unwrap());
+            let chunk = self.response.chunk().await.ok()??;
+            self.read.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 
     /// The next event; none when the stream has ended.
     pub async fn next(&mut self) -> Option<Frame> {
+        // Heartbeats alone are no answer.
+        tokio::time::timeout(PATIENCE, self.next_event()).await.expect("no event comes")
+    }
+
+    async fn next_event(&mut self) -> Option<Frame> {
         loop {
             let block = self.block().await?;
             let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
@@ -84,7 +89,8 @@ impl Stream {
 
     /// Waits for a comment.
     pub async fn comment(&mut self) {
-        while !self.block().await.expect("the stream has ended").starts_with(':') {}
+        let wait = async { while !self.block().await.expect("the stream has ended").starts_with(':') {} };
+        tokio::time::timeout(PATIENCE, wait).await.expect("no comment comes");
     }
 
     /// All that comes until the stream ends.
