@@ -12,8 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 pub use crate::config::read::Network;
 use crate::config::read::{
     Absent::{self, InDev, Means, Needed, Nothing, OnlyInDev, PerMode},
-    Reader, SECRETS, address, database_url, each, file, filter, kakao_key, mode, network, number, optional, party_urls,
-    provider, redis_url, settlement, some, switch, text, toss_key, words,
+    Reader, SECRETS, address, collector, database_url, each, file, filter, kakao_key, mode, network, number, optional,
+    party_urls, percent, provider, redis_url, settlement, some, switch, text, toss_key, words,
 };
 use crate::domain::purchase::Environment;
 use crate::domain::terms::Settlement;
@@ -55,6 +55,13 @@ settings! {
         /// Where `/metrics` listens.
         ops_listen: SocketAddr = "NBBANG_OPS_LISTEN", Means("127.0.0.1:9090"), address;
         log: String = "NBBANG_LOG", Means("info"), filter;
+    }
+    /// Traces, for an OpenTelemetry collector.
+    Traces {
+        /// OTLP over HTTP; none: there are no traces.
+        otlp_url: Option<String> = "NBBANG_OTLP_URL", Nothing, optional(collector);
+        /// Of a hundred requests, how many are traced; one whose caller has decided follows that.
+        percent: u8 = "NBBANG_TRACES_PERCENT", Means("100"), percent;
     }
     Storage {
         main_database_url: SecretString = "NBBANG_MAIN_DATABASE_URL", Needed, database_url;
@@ -150,6 +157,7 @@ impl Default for Patience {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub process: Process,
+    pub traces: Traces,
     pub storage: Storage,
     pub keys: KeyFiles,
     pub toss: Toss,
@@ -194,6 +202,7 @@ impl Config {
     fn groups(reader: &mut Reader<'_>, warnings: Vec<String>) -> Option<Self> {
         // Each is read before the first `?`, so that no mistake hides another.
         let process = Process::read(reader);
+        let traces = Traces::read(reader);
         let storage = Storage::read(reader);
         let keys = KeyFiles::read(reader);
         let toss = Toss::read(reader);
@@ -204,9 +213,11 @@ impl Config {
         let kakao_login = KakaoLogin::read(reader);
         let app_store = AppStore::read(reader);
         let process = process?;
+        let traces = traces?;
         Some(Self {
             sandbox_for_all: process.mode == Mode::Dev,
             process,
+            traces,
             storage: storage?,
             keys: keys?,
             toss: toss?,

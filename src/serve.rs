@@ -26,7 +26,7 @@ pub async fn work() -> ExitCode {
 
 async fn run(with_api: bool, with_jobs: bool) -> Result<ExitCode, Vec<String>> {
     let config = Config::from_env()?;
-    telemetry::log(&config);
+    let traces = telemetry::start(&config).map_err(|why| vec![why])?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -70,6 +70,8 @@ async fn run(with_api: bool, with_jobs: bool) -> Result<ExitCode, Vec<String>> {
     }
     app.stop().await;
     ops.abort();
+    // It blocks, and does so in a thread of its own.
+    drop(tokio::task::spawn_blocking(|| traces.finish()).await);
     Ok(ExitCode::SUCCESS)
 }
 

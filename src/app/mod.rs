@@ -46,6 +46,7 @@ use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::access::Access;
@@ -192,7 +193,7 @@ impl App {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let done = self.tasks.tracker.spawn_on(work, &self.tasks.runtime).await;
+        let done = self.tasks.tracker.spawn_on(work.in_current_span(), &self.tasks.runtime).await;
         done.unwrap_or_else(|error| Err(Error::internal(Code::Internal, error)))
     }
 

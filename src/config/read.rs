@@ -244,6 +244,18 @@ pub fn number(text: &str, _: Mode) -> Read<i64> {
     text.parse().map_err(|_| format!("must be a number, and is {text}"))
 }
 
+pub fn percent(text: &str, _: Mode) -> Read<u8> {
+    text.parse().ok().filter(|percent| *percent <= 100).ok_or_else(|| format!("must be 0 to 100, and is {text}"))
+}
+
+/// A collector is often on the same machine, so any address will do.
+pub fn collector(text: &str, _: Mode) -> Read<String> {
+    let form = "must be an address such as http://127.0.0.1:4318";
+    let url = reqwest::Url::parse(text).map_err(|_| form)?;
+    url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")).ok_or(form)?;
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
 pub fn switch(text: &str, _: Mode) -> Read<bool> {
     match text {
         "on" => Ok(true),

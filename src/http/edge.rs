@@ -1,13 +1,18 @@
 //! What happens to every request on its way in and to every answer on its way out, in the order of `http::application`.
 
+use std::collections::HashMap;
+
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, AcceptEncoding, Encoding, Header, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use opentelemetry::global;
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Level, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::app::random;
 use crate::domain::error::{Code, Error, Result};
@@ -38,10 +43,12 @@ pub async fn observe<B: MessageBody + 'static>(
         span.record("trace_id", trace_id);
     }
     request.extensions_mut().insert(RequestId(id.clone()));
+    let trace = trace(&request, &method);
     if method == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
     refuse_no_encoding(&mut request);
+    let told = trace.clone();
     async move {
         let mut response = next.call(request).await?.map_into_boxed_body();
         finish_headers(&mut response, &id);
@@ -53,10 +60,36 @@ pub async fn observe<B: MessageBody + 'static>(
         metrics::histogram!("nbbang_http_seconds", &labels).record(took);
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(route, status, ms, "answered");
+        told.record("http.response.status_code", status);
+        if status >= 500 {
+            told.record("otel.status_code", "ERROR");
+        }
         if method == Method::HEAD { Ok(without_body(response)) } else { Ok(response) }
     }
+    .instrument(trace)
     .instrument(span)
     .await
+}
+
+/// The request as a part of a trace, of the caller's if he has begun one. Neither address nor query is in it. Nothing where
+/// there is no collector.
+fn trace(request: &ServiceRequest, method: &Method) -> Span {
+    if !tracing::enabled!(target: "nbbang::traces", Level::DEBUG) {
+        return Span::none();
+    }
+    let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let span = tracing::debug_span!(
+        target: "nbbang::traces", parent: None, "http", otel.name = format!("{method} {route}"), otel.kind = "server",
+        otel.status_code = Empty, http.request.method = %method, http.route = route, http.response.status_code = Empty,
+    );
+    let begun = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    if let Some(begun) = begun {
+        let carrier = HashMap::from([(TRACEPARENT.to_string(), begun.to_owned())]);
+        let parent = global::get_text_map_propagator(|propagator| propagator.extract(&carrier));
+        // An error means that the layer for it is not there.
+        drop(span.set_parent(parent));
+    }
+    span
 }
 
 /// The client's own, if it is 1 to 128 of `A-Za-z0-9._-`, else a new one.

@@ -22,6 +22,7 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::domain::error::Result;
 use crate::storage::cache::flight::Flights;
@@ -141,7 +142,7 @@ impl Cache {
         let inner = Arc::clone(&self.0);
         let keys: Vec<String> = keys.iter().map(CacheKey::text).collect();
         // A task of its own: the one who wrote may hang up now.
-        let forgetting = self.0.runtime.spawn(async move { inner.forget(&keys).await });
+        let forgetting = self.0.runtime.spawn(async move { inner.forget(&keys).await }.in_current_span());
         drop(forgetting.await);
     }
 

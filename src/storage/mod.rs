@@ -40,6 +40,8 @@ pub mod users;
 
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::domain::error::{Code, Error, Result};
 
 /// How long the server works on one statement (`statement_timeout`); longer than a duplicate waits for the first (5 s).
@@ -56,7 +58,9 @@ pub fn bounded<T>(work: impl Future<Output = sqlx::Result<T>>) -> impl Future<Ou
 /// As [`bounded`], for several statements that belong together.
 pub fn patiently<T>(work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
     // Boxed: sqlx's futures are large, and would lie once more in each future around them.
-    let work = Box::pin(tokio::time::timeout(PATIENCE, work));
+    let span =
+        tracing::debug_span!(target: "nbbang::traces", "sql", otel.kind = "client", db.system.name = "postgresql");
+    let work = Box::pin(tokio::time::timeout(PATIENCE, work).instrument(span));
     let late = |_| Err(Error::internal(Code::DatabaseUnavailable, "the database did not answer in time"));
     async move { work.await.unwrap_or_else(late) }
 }

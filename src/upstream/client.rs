@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use super::breaker::{Breaker, Turn};
 use super::budget::Budget;
@@ -142,7 +143,17 @@ impl Lane {
         read: impl FnOnce(&Answer) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let begun = now();
-        let result = fetch(request.timeout(budget.min(self.patience))).await.and_then(|answer| read(&answer));
+        let span = tracing::debug_span!(
+            target: "nbbang::traces", "upstream", otel.kind = "client", peer.service = self.upstream,
+            operation = self.operation, outcome = tracing::field::Empty, otel.status_code = tracing::field::Empty,
+        );
+        let fetched = fetch(request.timeout(budget.min(self.patience))).instrument(span.clone()).await;
+        let result = fetched.and_then(|answer| read(&answer));
+        span.record("outcome", result.as_ref().map_or_else(Fault::word, |_| "ok"));
+        if result.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        drop(span);
         drop(seat);
         metrics::histogram!("upstream_seconds", "upstream" => self.upstream, "operation" => self.operation)
             .record(begun.elapsed());

@@ -147,6 +147,8 @@ mod storms;
 #[cfg(test)]
 mod survival;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod trust;
 #[cfg(test)]
 mod waits;

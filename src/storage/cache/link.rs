@@ -16,6 +16,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_util::context::TokioContext;
+use tracing::{Instrument, Span};
 
 use crate::storage::cache::breaker::Breaker;
 
@@ -106,7 +107,7 @@ impl Link {
         let get = |mut to: ConnectionManager| async move { redis::cmd("GET").arg(key).query_async(&mut to).await };
         let Some(own) = self.own() else { return self.ask(get).await };
         self.judged(async {
-            let answer = answered(timeout(ANSWER, get(own)).await);
+            let answer = answered(timeout(ANSWER, get(own)).instrument(traced()).await);
             if matches!(answer, Err(Failure::Broken)) {
                 self.give_up_own();
             }
@@ -227,7 +228,8 @@ impl Link {
         question: impl FnOnce(ConnectionManager) -> F,
     ) -> Result<T, Failure> {
         let question = question(ConnectionManager::clone(&self.connection.load()));
-        answered(timeout(patience, TokioContext::new(question, self.runtime.clone())).await)
+        let asked = timeout(patience, TokioContext::new(question, self.runtime.clone()));
+        answered(asked.instrument(traced()).await)
     }
 
     /// What lies under a key that could not be forgotten may be old.
@@ -344,6 +346,11 @@ fn remove(keys: &[String]) -> redis::Pipeline {
         pipe.cmd("UNLINK").arg(key).ignore();
     }
     pipe
+}
+
+/// A question as a part of a trace.
+fn traced() -> Span {
+    tracing::debug_span!(target: "nbbang::traces", "redis", otel.kind = "client", db.system.name = "redis")
 }
 
 fn answered<T>(asked: Result<RedisResult<T>, Elapsed>) -> Result<T, Failure> {

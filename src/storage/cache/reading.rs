@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
 
 use crate::domain::error::{Code, Error, Result};
 use crate::storage::cache::envelope::{self, Found};
@@ -103,10 +104,11 @@ impl Reading {
                     self.count("miss");
                     let reading = self.clone();
                     let keeps = old.is_some();
-                    self.inner.runtime.spawn(async move {
+                    let leading = async move {
                         let landing = reading.lead(&leader, replace, keeps, mark, load).await;
                         leader.land(landing);
-                    });
+                    };
+                    self.inner.runtime.spawn(leading.in_current_span());
                     let landing = own.landing().await;
                     let gone = || Err(Error::internal(Code::Internal, "a load has died"));
                     return or_old(landing.map_or_else(gone, |landing| landing.entry), old);
