@@ -77,9 +77,8 @@ async fn a_collector_gets_requests_with_all_that_they_ask() {
             }
             found
         };
-        let names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
-        let [read] = *named("GET /v1/parties/{id}") else { panic!("{names:?}") };
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let [read] = *named("GET /v1/parties/{id}") else { panic!("{spans:#?}") };
+        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         assert_eq!((hex(&read.trace_id), hex(&read.parent_span_id)), (trace.to_owned(), "00f067aa0ba902b7".to_owned()));
         assert!(!of(read, "redis").is_empty() && !of(read, "sql").is_empty(), "{spans:#?}");
         let [places] = *named("GET /v1/places") else { panic!("{spans:#?}") };
