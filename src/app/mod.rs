@@ -15,6 +15,7 @@ pub mod export;
 pub mod hints;
 pub mod hosting;
 pub mod ids;
+pub mod invitations;
 pub mod keys;
 pub mod limits;
 pub mod location_uses;

@@ -202,6 +202,7 @@ words! {
         PurchaseTaken => "purchase_taken",
         NoBoosts => "no_boosts",
         AlreadyReported => "already_reported",
+        TooManyInvitations => "too_many_invitations",
         ActiveParty => "active_party",
         // Money.
         PaymentDeclined => "payment_declined",

@@ -9,6 +9,7 @@ mod examples;
 pub mod extract;
 mod faults;
 mod health;
+mod invitations;
 mod limits;
 mod me;
 mod orders;
@@ -72,6 +73,9 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
     routes.service(parties::arrive_party);
     routes.service(parties::cancel_party);
     routes.service(parties::boost_party);
+    routes.service(invitations::create_invitation);
+    routes.service(invitations::delete_invitation);
+    routes.service(invitations::get_invitation);
 
     routes.service(orders::join_party);
     routes.service(orders::get_order);

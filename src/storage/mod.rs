@@ -14,6 +14,7 @@ pub mod erasures;
 pub mod held;
 pub mod hosting;
 pub mod idempotency;
+pub mod invitations;
 pub mod lanes;
 pub mod ledger;
 pub mod listings;

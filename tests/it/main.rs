@@ -75,6 +75,8 @@ mod idempotency;
 #[cfg(test)]
 mod ids;
 #[cfg(test)]
+mod invitations;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod location_uses;
