@@ -65,26 +65,20 @@ pub async fn revoke(app: &App, user: Id<User>, party: Id<Party>, code: &Invitati
     using(&main, async |main| invitations::revoke(main, code, now).await).await
 }
 
-/// Where a code leads.
-pub enum Way {
-    Open(Invitation, Box<Seen>),
-    /// It has expired, was revoked, its maker is not in the party any more, or the party is over.
-    Closed,
-}
-
-/// For anybody who has the code, and so for nobody's eyes in particular: the public view alone.
-pub async fn follow(app: &Arc<App>, code: &InvitationCode, finished: Finished<Listing>) -> Result<Way> {
+/// The party that a code leads to. For anybody who has it, and so for nobody's eyes in particular: the public view alone. Over is
+/// one that has expired or was revoked, whose maker is not in the party any more, or whose party is not open.
+pub async fn follow(app: &Arc<App>, code: &InvitationCode, finished: Finished<Listing>) -> Result<(Invitation, Seen)> {
     let mut lane = app.databases.main_lane().await?;
     let found = invitations::find(&mut lane, code).await;
     let invitation = lane.done(found)?.ok_or(Code::NotFound)?;
     let now = app.clock.now();
     if !invitation.is_good(now) {
-        return Ok(Way::Closed);
+        return Err(Code::InvitationOver.into());
     }
-    let Some(seen) = cached::seen(app, invitation.party_id, finished).await? else { return Ok(Way::Closed) };
+    let seen = cached::seen(app, invitation.party_id, finished).await?.ok_or(Code::InvitationOver)?;
     let is_open = seen.open_until.is_some_and(|until| now < until);
     let is_in = seen.people.members.contains(&invitation.created_by);
-    Ok(if is_open && is_in { Way::Open(invitation, Box::new(seen)) } else { Way::Closed })
+    if is_open && is_in { Ok((invitation, seen)) } else { Err(Code::InvitationOver.into()) }
 }
 
 /// For a user's app, which goes on with the party: not if he and somebody in it keep away from one another.
@@ -94,9 +88,6 @@ pub async fn open(
     code: &InvitationCode,
     finished: Finished<Listing>,
 ) -> Result<Invitation> {
-    let (way, blocks) = tokio::try_join!(follow(app, code, finished), cached::blocks(app, viewer))?;
-    match way {
-        Way::Open(invitation, seen) if seen.people.shows_to(viewer, &blocks.apart()) => Ok(invitation),
-        _ => Err(Code::NotFound.into()),
-    }
+    let ((invitation, seen), blocks) = tokio::try_join!(follow(app, code, finished), cached::blocks(app, viewer))?;
+    if seen.people.shows_to(viewer, &blocks.apart()) { Ok(invitation) } else { Err(Code::NotFound.into()) }
 }

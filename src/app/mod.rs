@@ -24,6 +24,7 @@ pub mod operators;
 pub mod orders;
 pub mod parties;
 pub mod payments;
+pub mod pictures;
 pub mod places;
 pub mod purchases;
 pub mod refunds;
@@ -53,6 +54,7 @@ use crate::app::keys::Keys;
 use crate::app::limits::Limits;
 use crate::app::location_uses::LocationUses;
 use crate::app::news::News;
+use crate::app::pictures::Pictures;
 use crate::app::store::Store;
 use crate::app::vault::Vault;
 use crate::config::{self, Config};
@@ -93,6 +95,7 @@ pub struct App {
     /// What nobody may say to others.
     words: WordList,
     location_uses: LocationUses,
+    pub pictures: Pictures,
     pub news: News,
     tasks: Tasks,
 }
@@ -154,6 +157,7 @@ impl App {
             store,
             words,
             location_uses: LocationUses::default(),
+            pictures: Pictures::default(),
             news,
             tasks,
         });

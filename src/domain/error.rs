@@ -203,6 +203,7 @@ words! {
         NoBoosts => "no_boosts",
         AlreadyReported => "already_reported",
         TooManyInvitations => "too_many_invitations",
+        InvitationOver => "invitation_over",
         ActiveParty => "active_party",
         // Money.
         PaymentDeclined => "payment_declined",

@@ -124,12 +124,12 @@ pub async fn delete_invitation(
     Ok(HttpResponse::NoContent().finish())
 }
 
-errors!(GetInvitationErrors: CALLER; NotFound);
+errors!(GetInvitationErrors: CALLER; NotFound, InvitationOver);
 
 /// Follow an invitation
 ///
-/// For an app that was opened with its link: which party it leads to. One that has expired, was revoked or leads to a party that is
-/// over is not found.
+/// For an app that was opened with its link: which party it leads to. Over is one that has expired or was revoked, whose maker has left
+/// the party, or whose party is not open any more.
 #[utoipa::path(
     tag = "Parties",
     security(("bearer" = [])),

@@ -13,6 +13,7 @@ mod invitations;
 mod limits;
 mod me;
 mod orders;
+mod pages;
 mod parties;
 mod payments;
 mod places;
@@ -136,6 +137,7 @@ pub fn application(
         .configure(|routes| configure(routes, dev))
         .into_app()
         .configure(|routes| docs::configure(routes, dev))
+        .configure(pages::configure)
         .default_service(actix_web::web::to(edge::unmatched))
         .wrap(from_fn(limits::limit))
         .wrap(from_fn(edge::problems))

@@ -142,7 +142,7 @@ async fn its_maker_or_the_host_takes_it_back() {
             mina.revokes(&party, &second).await.expect(204);
         }
         for code in [&first, &second] {
-            assert_eq!(sena.follows(code).await.code(404), "not_found");
+            assert_eq!(sena.follows(code).await.code(410), "invitation_over");
         }
         let mut main = PgConnection::connect(&world.urls.main).await.unwrap();
         assert_eq!(one(&mut main, "select count(*) from invitations where revoked_at is not null").await, 2);
@@ -160,11 +160,11 @@ async fn it_leads_nowhere_when_its_maker_has_gone_or_the_party_is_over() {
             sena.follows(code).await.expect(200);
         }
         mina.delete(&format!("/v1/orders/{order}?reason=x")).await.expect(200);
-        assert_eq!(sena.follows(&his).await.code(404), "not_found", "he was sent away");
+        assert_eq!(sena.follows(&his).await.code(410), "invitation_over", "he was sent away");
         sena.follows(&hers).await.expect(200);
         // The deadline, before any job has looked.
         world.moves_clocks(2 * 3600 + 1).await;
-        assert_eq!(sena.follows(&hers).await.code(404), "not_found", "the deadline has passed");
+        assert_eq!(sena.follows(&hers).await.code(410), "invitation_over", "the deadline has passed");
         let late = mina.post(&format!("/v1/parties/{party}/invitations"), Value::Null).await;
         assert!(["deadline_passed", "party_not_open"].contains(&late.code(409).as_str()));
     })
@@ -183,7 +183,7 @@ async fn it_expires_after_a_day_whatever_has_become_of_the_deadline() {
         sena.follows(&code).await.expect(200);
         world.pass(12 * 3600).await;
         assert_eq!(mina.get(&format!("/v1/parties/{party}")).await.expect(200)["state"], "open");
-        assert_eq!(sena.follows(&code).await.code(404), "not_found");
+        assert_eq!(sena.follows(&code).await.code(410), "invitation_over");
         // And counts no more.
         for _ in 0..10 {
             mina.invites(&party).await;

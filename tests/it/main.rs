@@ -97,6 +97,8 @@ mod nearby;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod parties;
 #[cfg(test)]
 mod payment_faults;

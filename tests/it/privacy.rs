@@ -132,6 +132,15 @@ impl Scene {
                 }
             }
         }
+        for language in ["ko", "en"] {
+            let page = world.client.get(format!("{}/i/{}", world.base, self.ids[0].code));
+            let answer = Answer::of(page.header("accept-language", language).send().await.unwrap()).await;
+            assert!([200, 410].contains(&answer.status), "{}", answer.text);
+            for words in [&PLACE[..], &ACCOUNT, &FOOD] {
+                free_of(&answer, "the page", words, &AMOUNTS);
+            }
+            asked += 1;
+        }
         asked
     }
 
