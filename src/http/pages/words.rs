@@ -220,7 +220,7 @@ impl Fee {
 pub const fn paying(settlement: Settlement, language: Language) -> &'static str {
     match (settlement, language) {
         (Settlement::Prepaid, Language::Korean) => "앱에서 미리, 차액은 환불",
-        (Settlement::Prepaid, Language::English) => "in the app, the rest comes back",
+        (Settlement::Prepaid, Language::English) => "in the app, beforehand",
         (Settlement::Transfer, Language::Korean) => "방장에게 송금",
         (Settlement::Transfer, Language::English) => "by transfer to the host",
     }
