@@ -69,6 +69,18 @@ need_rust() {
   need cc build-essential gcc
 }
 
+# want_browser: Chromium and a Korean font, for the test that looks at the pages; without them it says that it is skipped.
+want_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    ! command -v "$name" >/dev/null || return 0
+  done
+  command -v apt-get >/dev/null || { say 'SKIPPED: there is no Chromium, so no test looks at the pages.'; return; }
+  say 'Chromium is missing; installing it.'
+  (as_root 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-nanum' >&2) ||
+    say 'Chromium could not be installed: no test looks at the pages.'
+}
+
 # need_disk GIGABYTES
 need_disk() {
   local free

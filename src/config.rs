@@ -12,8 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 pub use crate::config::read::Network;
 use crate::config::read::{
     Absent::{self, InDev, Means, Needed, Nothing, OnlyInDev, PerMode},
-    Reader, SECRETS, address, collector, database_url, each, file, filter, kakao_key, mode, network, number, optional,
-    party_urls, percent, provider, redis_url, settlement, some, switch, text, toss_key, words,
+    Reader, SECRETS, address, android_app, collector, database_url, each, file, filter, fingerprint, ios_app, kakao_key,
+    mode, network, number, optional, party_urls, percent, provider, redis_url, settlement, site, some, switch, text,
+    toss_key, words,
 };
 use crate::domain::purchase::Environment;
 use crate::domain::terms::Settlement;
@@ -109,6 +110,18 @@ settings! {
         /// Whose `X-Forwarded-For` is believed.
         trusted_proxies: Vec<Network> = "NBBANG_TRUSTED_PROXIES", Nothing, each(network);
     }
+    /// Pages for the public, and the apps that they lead to.
+    Pages {
+        /// Where the public reaches us.
+        public_url: String = "NBBANG_PUBLIC_URL", InDev("http://127.0.0.1:8080"), site;
+        /// The team and the bundle id: opens our links in the app.
+        ios_app_id: Option<String> = "NBBANG_IOS_APP_ID", Nothing, optional(ios_app);
+        ios_store_url: Option<String> = "NBBANG_IOS_STORE_URL", Nothing, optional(site);
+        /// With the certificates that its app is signed with: as above.
+        android_package: Option<String> = "NBBANG_ANDROID_PACKAGE", Nothing, optional(android_app);
+        android_certs: Vec<String> = "NBBANG_ANDROID_CERT_SHA256", Nothing, each(fingerprint);
+        android_store_url: Option<String> = "NBBANG_ANDROID_STORE_URL", Nothing, optional(site);
+    }
     AppStore {
         /// None: the built-in Apple Root CA - G3.
         root_certs: Vec<PathBuf> = "NBBANG_APP_STORE_ROOT_CERTS", Nothing, each(file);
@@ -166,6 +179,7 @@ pub struct Config {
     pub kakao: Kakao,
     pub apple_login: AppleLogin,
     pub kakao_login: KakaoLogin,
+    pub pages: Pages,
     pub app_store: AppStore,
     /// No setting: in dev mode, and tests say otherwise. Else purchases in the sandbox count for testers alone.
     pub sandbox_for_all: bool,
@@ -211,6 +225,7 @@ impl Config {
         let kakao = Kakao::read(reader);
         let apple_login = AppleLogin::read(reader);
         let kakao_login = KakaoLogin::read(reader);
+        let pages = Pages::read(reader);
         let app_store = AppStore::read(reader);
         let process = process?;
         let traces = traces?;
@@ -226,6 +241,7 @@ impl Config {
             kakao: kakao?,
             apple_login: apple_login?,
             kakao_login: kakao_login?,
+            pages: pages?,
             app_store: app_store?,
             patience: Patience::default(),
             warnings,
@@ -234,7 +250,7 @@ impl Config {
 
     /// What only two settings together can get wrong.
     fn judge(&self, reader: &mut Reader<'_>) {
-        let Self { process, apple_login, kakao_login, app_store, .. } = self;
+        let Self { process, apple_login, kakao_login, pages, app_store, .. } = self;
         // Port 0 is whichever is free.
         if process.listen == process.ops_listen && process.listen.port() != 0 {
             reader.mistake("NBBANG_LISTEN and NBBANG_OPS_LISTEN must differ.");
@@ -252,6 +268,10 @@ impl Config {
             reader.mistake(
                 "NBBANG_KAKAO_LOGIN_BASE_URL and NBBANG_KAKAO_LOGIN_AUDIENCES belong together: set both or neither.",
             );
+        }
+        if pages.android_package.is_some() == pages.android_certs.is_empty() {
+            reader
+                .mistake("NBBANG_ANDROID_PACKAGE and NBBANG_ANDROID_CERT_SHA256 belong together: set both or neither.");
         }
         if app_store.bundle_id.is_some()
             && app_store.app_apple_id.is_none()

@@ -13,6 +13,7 @@ use crate::domain::error::{Code, Error, Result};
 use crate::domain::geo::{Point, Tile};
 use crate::domain::id::Id;
 use crate::domain::listing::{Listing, People, Spot};
+use crate::domain::money::Krw;
 use crate::domain::party::{Party, State};
 use crate::domain::terms::Category;
 use crate::domain::user::{Blocks, User};
@@ -35,6 +36,9 @@ pub struct Seen {
     /// Whether it is open and until when, and what its store sells.
     pub open_until: Option<Time>,
     pub category: Category,
+    /// What the delivery costs one who orders alone, and what it would cost one more guest, if that is known before he has ordered.
+    pub alone_krw: Krw,
+    pub next_guest_krw: Option<Krw>,
     pub entry: Entry,
 }
 
@@ -57,16 +61,19 @@ pub async fn seen(app: &Arc<App>, id: Id<Party>, finished: Finished<Listing>) ->
     Ok(Seen::of(Entry { version, body: body.into(), stale: false }))
 }
 
-/// Until when it is open, what its store sells, how many people, the host, the members; then the view.
+/// Until when it is open, what its store sells, what delivery costs, how many people, the host, the members; then the view.
 fn with_people(listing: Listing, people: &People, finished: Finished<Listing>) -> Result<Loaded> {
     let version = listing.version;
     let open_until = if listing.state == State::Open { unix_ms(listing.deadline_at) } else { 0 };
     let category = Category::ALL.iter().position(|category| *category == listing.store.category).unwrap_or_default();
+    let (alone, next_guest) = (listing.fee_max_krw, listing.next_guest_fee());
     let view = finished(listing)?;
     let count = u16::try_from(people.members.len()).map_err(|error| Error::internal(Code::Internal, error))?;
-    let mut body = Vec::with_capacity(11 + 8 * (people.members.len() + 1) + view.len());
+    let mut body = Vec::with_capacity(27 + 8 * (people.members.len() + 1) + view.len());
     body.put_i64_le(open_until);
     body.put_u8(u8::try_from(category).unwrap_or_default());
+    body.put_i64_le(alone.get());
+    body.put_i64_le(next_guest.map_or(-1, Krw::get));
     body.put_u16_le(count);
     body.put_i64_le(people.host.raw());
     people.members.iter().for_each(|member| body.put_i64_le(member.raw()));
@@ -79,10 +86,13 @@ impl Seen {
         let mut body = entry.body;
         let open_until = of_unix_ms(body.try_get_i64_le().ok()?);
         let category = *Category::ALL.get(usize::from(body.try_get_u8().ok()?))?;
+        let alone_krw = Krw::new(body.try_get_i64_le().ok()?);
+        let next_guest_krw = Some(body.try_get_i64_le().ok()?).filter(|won| *won >= 0).map(Krw::new);
         let count = body.try_get_u16_le().ok()?;
         let host = Id::from_raw(body.try_get_i64_le().ok()?);
         let members = ids(&mut body, usize::from(count))?;
-        Some(Self { people: People { host, members }, open_until, category, entry: Entry { body, ..entry } })
+        let (people, entry) = (People { host, members }, Entry { body, ..entry });
+        Some(Self { people, open_until, category, alone_krw, next_guest_krw, entry })
     }
 }
 
@@ -219,6 +229,8 @@ mod tests {
     fn what_a_search_wants_to_know_stands_before_the_view() {
         let mut body = 1_000_i64.to_le_bytes().to_vec();
         body.push(4);
+        body.extend(4_000_i64.to_le_bytes());
+        body.extend((-1_i64).to_le_bytes());
         body.extend([2, 0]);
         for id in [1_i64, 2, 3] {
             body.extend(id.to_le_bytes());
@@ -230,7 +242,8 @@ mod tests {
         assert_eq!(found.people, People { host: id(1), members: vec![id(2), id(3)] });
         assert_eq!(found.open_until, Some(Time::UNIX_EPOCH + time::Duration::SECOND));
         assert_eq!((found.category, &found.entry.body[..]), (Category::ALL[4], &b"{}"[..]));
-        for cut in 0..35 {
+        assert_eq!((found.alone_krw, found.next_guest_krw), (Krw::new(4_000), None));
+        for cut in 0..51 {
             assert!(seen(&body[..cut]).is_none(), "{cut}");
         }
         body[8] = 200;

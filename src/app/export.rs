@@ -5,6 +5,7 @@ use crate::app::{App, location_uses, users};
 use crate::domain::Time;
 use crate::domain::error::{Code, Result};
 use crate::domain::id::Id;
+use crate::domain::invitation::Invitation;
 use crate::domain::location_use::{LocationSource, LocationUse};
 use crate::domain::message::Message;
 use crate::domain::party::Party;
@@ -12,7 +13,7 @@ use crate::domain::report::Report;
 use crate::domain::terms::TransferAccount;
 use crate::domain::user::User;
 use crate::storage::{
-    erasures, held, location_uses as stored_location_uses, messages, reports, users as stored_users, using,
+    erasures, held, invitations, location_uses as stored_location_uses, messages, reports, users as stored_users, using,
 };
 
 pub use crate::storage::held::{Identity, SignIn, TrustEntry};
@@ -24,6 +25,7 @@ pub struct Export {
     pub sessions: Vec<SignIn>,
     pub blocked: Vec<Id<User>>,
     pub reports: Vec<Report>,
+    pub invitations: Vec<Invitation>,
     pub trust: Vec<TrustEntry>,
     /// Each with how we came by the position.
     pub location_uses: Vec<(LocationUse, LocationSource)>,
@@ -66,6 +68,7 @@ pub async fn export(app: &App, user: Id<User>) -> Result<Export> {
             sessions: held::sessions(main, user).await?,
             blocked: stored_users::blocks_of(main, user).await?.by_him,
             reports: reports::of(main, user).await?,
+            invitations: invitations::of(main, user).await?,
             trust: held::trust(main, user).await?,
             location_uses: stored_location_uses::of(main, user).await?,
             parties,

@@ -16,6 +16,7 @@ pub mod export;
 pub mod hints;
 pub mod hosting;
 pub mod ids;
+pub mod invitations;
 pub mod keys;
 pub mod limits;
 pub mod location_uses;
@@ -25,6 +26,7 @@ pub mod operators;
 pub mod orders;
 pub mod parties;
 pub mod payments;
+pub mod pictures;
 pub mod places;
 pub mod purchases;
 pub mod reads;
@@ -58,6 +60,7 @@ use crate::app::limits::Limits;
 use crate::app::location_uses::LocationUses;
 use crate::app::news::News;
 use crate::app::reads::Reads;
+use crate::app::pictures::Pictures;
 use crate::app::store::Store;
 use crate::app::vault::Vault;
 use crate::config::{self, Config};
@@ -98,6 +101,7 @@ pub struct App {
     /// What nobody may say to others.
     words: WordList,
     location_uses: LocationUses,
+    pub pictures: Pictures,
     pub news: News,
     pub events: Arc<Events>,
     reads: Reads,
@@ -161,6 +165,7 @@ impl App {
             store,
             words,
             location_uses: LocationUses::default(),
+            pictures: Pictures::default(),
             news,
             events: Arc::default(),
             reads: Reads::default(),

@@ -208,6 +208,42 @@ pub fn provider(text: &str, mode: Mode) -> Read<String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
+/// An address for the public, without a slash at the end. In prod it is one that the public can reach.
+pub fn site(text: &str, mode: Mode) -> Read<String> {
+    let form = "must be the https address that the public knows, such as https://nbbang.example.com";
+    let url = reqwest::Url::parse(text).map_err(|_| form)?;
+    let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")).ok_or(form)?;
+    if mode == Mode::Prod && (url.scheme() != "https" || is_here(host)) {
+        return Err(form.to_owned());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+pub fn ios_app(text: &str, _: Mode) -> Read<String> {
+    let is_good = text.split_once('.').is_some_and(|(team, bundle)| {
+        team.len() == 10 && team.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) && is_dotted(bundle)
+    });
+    let form = "must be the team's id and the bundle id, such as ABCDE12345.app.nbbang";
+    if is_good { Ok(text.to_owned()) } else { Err(form.to_owned()) }
+}
+
+pub fn android_app(text: &str, _: Mode) -> Read<String> {
+    if is_dotted(text) { Ok(text.to_owned()) } else { Err("must be a package such as app.nbbang".to_owned()) }
+}
+
+fn is_dotted(name: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    name.split('.').all(part)
+}
+
+/// Of a certificate, as Android writes it.
+pub fn fingerprint(text: &str, _: Mode) -> Read<String> {
+    let bytes: Vec<&str> = text.split(':').collect();
+    let is_good = bytes.len() == 32 && bytes.iter().all(|byte| byte.len() == 2 && u8::from_str_radix(byte, 16).is_ok());
+    let form = "must be SHA-256 fingerprints of 32 bytes in hex, such as 14:6D:E9:…, separated by commas";
+    if is_good { Ok(text.to_ascii_uppercase()) } else { Err(form.to_owned()) }
+}
+
 fn is_here(host: &str) -> bool {
     let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
     host == "localhost" || host.ends_with(".localhost") || ip.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())

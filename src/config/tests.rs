@@ -15,6 +15,7 @@ const PROD: &[(&str, &str)] = &[
     ("NBBANG_KAKAO_REST_API_KEY", "0123456789abcdef0123456789abcdef"),
     ("NBBANG_JWT_KEY_FILES", "/keys/new.pem,/keys/old.pem"),
     ("NBBANG_DATA_KEY_FILES", "/keys/data"),
+    ("NBBANG_PUBLIC_URL", "https://nbbang.example.com/"),
 ];
 
 fn read(settings: &[&[(&str, &str)]]) -> Result<Config, Vec<String>> {
@@ -68,8 +69,13 @@ fn every_mistake_is_told_at_once() {
 fn prod_refuses_what_is_for_play() {
     assert_eq!(read(&[DATABASES, PROD]).unwrap().toss.base_url, "https://api.tosspayments.com");
     let bare = mistakes(&[DATABASES, &[("NBBANG_MODE", "prod")]]).join(" ");
-    for name in ["NBBANG_TOSS_SECRET_KEY", "NBBANG_KAKAO_REST_API_KEY", "NBBANG_JWT_KEY_FILES", "NBBANG_DATA_KEY_FILES"]
-    {
+    for name in [
+        "NBBANG_TOSS_SECRET_KEY",
+        "NBBANG_KAKAO_REST_API_KEY",
+        "NBBANG_JWT_KEY_FILES",
+        "NBBANG_DATA_KEY_FILES",
+        "NBBANG_PUBLIC_URL",
+    ] {
         assert!(bare.contains(&format!("{name} is missing")), "{name}: {bare}");
     }
     for key in ["test_sk_1", "test_gsk_1"] {
@@ -121,6 +127,32 @@ fn settings_that_belong_together_come_together() {
     let config = read(&[PROD, DATABASES, &sandbox]).unwrap();
     assert_eq!(config.app_store.environments, [Environment::Sandbox]);
     assert!(!config.sandbox_for_all && read(&[DATABASES]).unwrap().sandbox_for_all);
+}
+
+#[test]
+fn links_lead_to_where_the_public_reaches_us() {
+    let pages = read(&[DATABASES, PROD]).unwrap().pages;
+    assert_eq!(pages.public_url, "https://nbbang.example.com", "without the slash");
+    for url in ["http://nbbang.example.com", "https://localhost", "https://127.0.0.1", "nbbang.example.com"] {
+        assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_PUBLIC_URL", url)]]).len(), 1, "{url}");
+    }
+    let cert = ["1f"; 32].join(":");
+    let android = [("NBBANG_ANDROID_PACKAGE", "app.nbbang"), ("NBBANG_ANDROID_CERT_SHA256", cert.as_str())];
+    let pages = read(&[DATABASES, &android, &[("NBBANG_IOS_APP_ID", "ABCDE12345.app.nbbang")]]).unwrap().pages;
+    assert_eq!(pages.android_certs, [["1F"; 32].join(":")]);
+    assert_eq!(pages.ios_app_id.as_deref(), Some("ABCDE12345.app.nbbang"));
+    for (name, value) in [
+        ("NBBANG_IOS_APP_ID", "app.nbbang"),
+        ("NBBANG_IOS_APP_ID", "ABCDE12345."),
+        ("NBBANG_ANDROID_PACKAGE", "app.nbbang"),
+        ("NBBANG_ANDROID_STORE_URL", "play"),
+    ] {
+        assert_eq!(mistakes(&[DATABASES, &[(name, value)]]).len(), 1, "{name} {value}");
+    }
+    for (package, cert) in [("app nbbang", cert.as_str()), ("app.nbbang", "1f:2"), ("app.nbbang", "zz")] {
+        let wrong = [("NBBANG_ANDROID_PACKAGE", package), ("NBBANG_ANDROID_CERT_SHA256", cert)];
+        assert!(!mistakes(&[DATABASES, &wrong]).is_empty(), "{package} {cert}");
+    }
 }
 
 #[test]

@@ -202,6 +202,8 @@ words! {
         PurchaseTaken => "purchase_taken",
         NoBoosts => "no_boosts",
         AlreadyReported => "already_reported",
+        TooManyInvitations => "too_many_invitations",
+        InvitationOver => "invitation_over",
         ActiveParty => "active_party",
         // Money.
         PaymentDeclined => "payment_declined",

@@ -21,6 +21,8 @@ crate::words! {
         Purchase => "purchase",
         /// Complaints.
         Report => "report",
+        /// Pages for the public, and their pictures.
+        Page => "page",
         /// Webhooks that were refused or about nothing of ours; the others are not counted.
         Webhook => "webhook",
     }
@@ -50,7 +52,7 @@ impl Class {
     /// mobile network may share.
     pub const fn quota(self) -> Quota {
         let (count, window_s) = match self {
-            Self::Read | Self::Refresh => (600, 60),
+            Self::Read | Self::Refresh | Self::Page => (600, 60),
             Self::Search | Self::Write => (120, 60),
             Self::Map | Self::SignIn => (60, 60),
             Self::Payment | Self::Purchase | Self::Webhook => (30, 60),
@@ -63,6 +65,7 @@ impl Class {
     /// answer itself. Of several processes each then allows the quota.
     pub const fn is_local(self) -> bool {
         matches!(self, Self::Read | Self::Search)
+        matches!(self, Self::Read | Self::Search | Self::Map | Self::Page)
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Listing {
     pub min_order_krw: Krw,
     pub food_total_krw: Krw,
     pub fee_krw: Krw,
+    /// The dearest fee, which one pays who orders little and alone.
+    pub fee_max_krw: Krw,
     pub fee_cap_krw: Krw,
     pub deadline_at: Time,
     pub settlement: Settlement,
@@ -39,6 +41,22 @@ pub struct Listing {
     /// Lifted to the top of the search.
     pub is_boosted: bool,
     pub created_at: Time,
+}
+
+impl Listing {
+    /// What one more guest would pay of the delivery, if nobody else came: at most, since the fee does not rise with more food. None
+    /// where it goes by the price of what he eats.
+    pub fn next_guest_fee(&self) -> Option<Krw> {
+        let (fee, members) = (self.fee_krw.get(), i64::from(self.member_count).max(1));
+        let share = match self.split {
+            Split::Proportional => return None,
+            Split::HostPays => 0,
+            Split::Even => fee / (members + 1),
+            // The host is a member and no guest; the new one is a guest and no member yet.
+            Split::HostFree => (fee + members - 1) / members,
+        };
+        Some(self.fee_cap_krw.min(Krw::new(share)))
+    }
 }
 
 /// Who is in a party, which outsiders are not told: it decides who may see it.
@@ -112,6 +130,7 @@ impl Party {
             min_order_krw: tariff.min_order_krw,
             food_total_krw: self.food_total(),
             fee_krw: tariff.fee(self.food_total()),
+            fee_max_krw: tariff.fee_max(),
             fee_cap_krw: tariff.flat_cap().unwrap_or_else(|| tariff.fee_max()),
             deadline_at: self.terms.deadline_at,
             settlement: self.terms.settlement,

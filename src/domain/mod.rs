@@ -6,6 +6,7 @@ pub mod error;
 pub mod event;
 pub mod geo;
 pub mod id;
+pub mod invitation;
 pub mod item;
 pub mod json;
 pub mod ledger;

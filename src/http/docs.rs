@@ -14,8 +14,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::{App, random, search};
 use crate::domain::error::Result;
-use crate::http::examples;
 use crate::http::schema::{Preface, Timestamp, without_all_of, without_nulls};
+use crate::http::{examples, pages};
 
 /// The OpenAPI document with everything in it, as in development.
 pub fn openapi() -> Value {
@@ -92,7 +92,7 @@ impl Served {
                 let methods = operations.as_object().into_iter().flat_map(serde_json::Map::keys);
                 (ResourceDef::new(path.as_str()), methods.map(|method| method.to_uppercase()).collect())
             });
-        let pages = ["/openapi.json", "/docs", "/docs/{_:.*}"];
+        let pages = ["/openapi.json", "/docs", "/docs/{_:.*}"].into_iter().chain(pages::ADDRESSES);
         let pages = pages.map(|path| (ResourceDef::new(path), vec!["GET".to_owned()]));
         let addresses = addresses.chain(pages).collect();
         Self { json: document.to_string(), dev, addresses }

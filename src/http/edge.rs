@@ -17,7 +17,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use crate::app::random;
 use crate::domain::error::{Code, Error, Result};
 use crate::http::docs::Served;
-use crate::http::{error, extract};
+use crate::http::{error, extract, pages};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -212,11 +212,20 @@ pub async fn problems<B: MessageBody + 'static>(
     let (request, response) = response.into_parts();
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let language = extract::language(&request);
-    let mut problem = match response.error().map(|e| (e, e.as_error::<Error>())) {
-        Some((_, Some(ours))) => error::respond(ours, &id, language),
-        Some((actix, None)) => error::respond(&Error::internal(code_of(status), actix), &id, language),
-        None => error::respond(&code_of(status).into(), &id, language),
+    let refusal = match response.error().map(|e| (e, e.as_error::<Error>())) {
+        Some((_, Some(ours))) => ours.clone(),
+        Some((actix, None)) => Error::internal(code_of(status), actix),
+        None => code_of(status).into(),
     };
+    let mut problem = error::respond(&refusal, &id, language);
+    if pages::is_page(request.path())
+        && let Some(mut page) = pages::sorry(&request, refusal.code, problem.status())
+    {
+        if let Some(wait) = problem.headers().get(header::RETRY_AFTER) {
+            page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+        }
+        problem = page;
+    }
     for (name, value) in response.headers() {
         if !problem.headers().contains_key(name) {
             problem.headers_mut().append(name.clone(), value.clone());

@@ -192,6 +192,8 @@ pub const fn row(code: Code) -> Row {
         Code::PurchaseTaken => Row::new(S::CONFLICT, "The purchase is another user's", "다른 계정에서 이미 사용한 구매예요.", "This purchase belongs to another account."),
         Code::NoBoosts => Row::new(S::CONFLICT, "The user has no boost left", "남은 부스트가 없어요.", "You have no boost left."),
         Code::AlreadyReported => Row::new(S::CONFLICT, "The caller has reported this already", "이미 신고했어요.", "You have reported this already."),
+        Code::TooManyInvitations => Row::new(S::CONFLICT, "The caller has ten good invitations to this party", "초대 링크는 파티마다 10개까지 만들 수 있어요.", "You have ten invitations to this party already; use one of them or revoke one."),
+        Code::InvitationOver => Row::new(S::GONE, "The invitation leads nowhere any more", "끝난 초대예요.", "This invitation is over."),
         Code::ActiveParty => Row::new(S::CONFLICT, "A party between its lock and its settlement needs the user", "진행 중인 파티가 끝나야 탈퇴할 수 있어요.", "A party of yours is under way; the account can be deleted when it is settled."),
 
         Code::PaymentDeclined => Row::new(S::PAYMENT_REQUIRED, "The payment was declined", "결제가 거절되었어요.", "The payment was declined; see decline_code.").outcome(Outcome::Declined),

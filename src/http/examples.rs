@@ -13,6 +13,7 @@ pub const JOINED: &str = "117440512000000005";
 pub const DEADLINE: &str = "2026-12-01T11:30:00.000Z";
 pub const KEY: &str = "7d0e5b5e-5f0a-4a52-9a57-0d6c1f3f2a11";
 
+const CODE: &str = "7k3m9q2xvd";
 const HOST_ORDER: &str = "117440512000000006";
 const GUEST: &str = "117440512000000007";
 
@@ -48,7 +49,7 @@ fn fill_body(operation: &str, body: Option<&mut Value>) {
 
 fn in_path(path: &str) -> &'static str {
     match path {
-        "/v1/parties/{id}/room" | "/v1/parties/{id}/ledger" => JOINED,
+        "/v1/parties/{id}/room" | "/v1/parties/{id}/ledger" | "/v1/parties/{id}/invitations" => JOINED,
         _ if path.starts_with("/v1/parties/") => PARTY,
         _ if path.starts_with("/v1/orders/") => ORDER,
         _ if path.starts_with("/v1/payments/") => PAYMENT,
@@ -73,6 +74,10 @@ fn of(operation: &str, shape: &str) -> Option<Value> {
             },
         }),
         "LedgerView" => ledger(),
+        "InvitationView" => json!({
+            "code": CODE, "party_id": PARTY, "url": "https://nbbang.example.com/i/7k3m9q2xvd",
+            "expires_at": "2026-12-02T10:30:00.000Z",
+        }),
         "ProductsPage" => json!({"items": [
             {"product_id": "plus_monthly", "kind": "subscription", "grants": {"plus": true, "boosts": 0}},
             {"product_id": "boost_1", "kind": "consumable", "grants": {"plus": false, "boosts": 1}},
@@ -164,6 +169,10 @@ fn operators(shape: &str) -> Option<Value> {
             "sessions": [{"created_at": "2026-11-24T12:30:00.000Z"}],
             "blocked_user_ids": [GUEST],
             "reports": [],
+            "invitations": [{
+                "code": CODE, "party_id": PARTY, "created_at": "2026-12-01T10:30:00.000Z",
+                "expires_at": "2026-12-02T10:30:00.000Z",
+            }],
             "trust": [{"kind": "completed", "points": 1, "entered_at": "2026-12-01T12:00:00.000Z"}],
             "location_uses": [{"purpose": "nearby_parties", "acquired_from": "app", "used_at": "2026-12-01T10:00:00.000Z"}],
             "hosted": [{

@@ -41,6 +41,7 @@ pub fn class(method: &Method, path: &str) -> Option<Class> {
         ["v1", "parties", "", ..] if is_read => Class::Search,
         ["v1", ..] if is_read => Class::Read,
         ["v1", ..] => Class::Write,
+        ["i", ..] => Class::Page,
         _ => return None,
     })
 }
@@ -80,7 +81,7 @@ pub async fn limit<B: MessageBody + 'static>(
 
 /// By the access token, if it is good; who has none, and who is about to get one, counts by the address.
 fn client(app: &App, request: &ServiceRequest, class: Class) -> Client {
-    let by_address = matches!(class, Class::SignIn | Class::Refresh | Class::Webhook);
+    let by_address = matches!(class, Class::SignIn | Class::Refresh | Class::Webhook | Class::Page);
     let token = extract::bearer(request.request()).filter(|_| !by_address);
     match token.and_then(|token| app.keys.verify(token, clock::real()).ok()) {
         Some(access) => Client::User(access.user_id),
@@ -138,6 +139,9 @@ mod tests {
                 assert_eq!(class, expected, "{method} {path}");
                 told.push(class);
             }
+        }
+        for page in ["/i/7k3m9q2xvd", "/i/7k3m9q2xvd/card.png"] {
+            told.extend(class(&Method::GET, page).map(Class::word));
         }
         for class in Class::ALL {
             assert!(told.contains(&class.word()), "nothing is in {class:?}");

@@ -14,6 +14,7 @@ use crate::domain::terms::{Pickup, TransferAccount};
 use crate::domain::trust::TrustKind;
 use crate::errors;
 use crate::http::extract::{Caller, Holder, Json};
+use crate::http::invitations::InvitationMadeView;
 use crate::http::orders::OrderView;
 use crate::http::parties::PartyView;
 use crate::http::reports::ReportView;
@@ -33,6 +34,8 @@ pub struct Export {
     blocked_user_ids: Vec<UserId>,
     /// What he has reported.
     reports: Vec<ReportView>,
+    /// Codes by which he has invited others.
+    invitations: Vec<InvitationMadeView>,
     /// What his trust is made of, beside the 50 of the beginning.
     trust: Vec<TrustEntryView>,
     /// When he has looked for something by a position, which itself is not kept.
@@ -142,6 +145,7 @@ impl From<export::Export> for Export {
             sessions: export.sessions.into_iter().map(sign_in).collect(),
             blocked_user_ids: export.blocked,
             reports: export.reports.into_iter().map(ReportView::from).collect(),
+            invitations: export.invitations.into_iter().map(InvitationMadeView::from).collect(),
             trust: export.trust.into_iter().map(entry).collect(),
             location_uses: export.location_uses.into_iter().map(location).collect(),
             orders: export.parties.iter().flat_map(own).collect(),

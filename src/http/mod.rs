@@ -10,10 +10,12 @@ mod examples;
 pub mod extract;
 mod faults;
 mod health;
+mod invitations;
 mod limits;
 mod me;
 mod messages;
 mod orders;
+mod pages;
 mod parties;
 mod payments;
 mod places;
@@ -74,6 +76,9 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
     routes.service(parties::arrive_party);
     routes.service(parties::cancel_party);
     routes.service(parties::boost_party);
+    routes.service(invitations::create_invitation);
+    routes.service(invitations::delete_invitation);
+    routes.service(invitations::get_invitation);
 
     routes.service(orders::join_party);
     routes.service(orders::get_order);
@@ -139,6 +144,7 @@ pub fn application(
         .configure(|routes| configure(routes, dev))
         .into_app()
         .configure(|routes| docs::configure(routes, dev))
+        .configure(pages::configure)
         .default_service(actix_web::web::to(edge::unmatched))
         .wrap(from_fn(limits::limit))
         .wrap(from_fn(edge::problems))

@@ -126,6 +126,11 @@ impl From<Listing> for PartyView {
     }
 }
 
+/// The public view as it is cached.
+pub fn public_view(listing: Listing) -> Result<Vec<u8>> {
+    finished(&PartyView::from(listing))
+}
+
 errors!(CreatePartyErrors: CALLER, BODY, KEYED; TrustTooLow, AlreadyHosting, SettlementUnavailable);
 
 /// Open a party
@@ -184,7 +189,7 @@ pub async fn get_party(
     id: Path<PartyId>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
-    let entry = cached::party(&app, caller.user_id, id.0, |listing| finished(&PartyView::from(listing))).await?;
+    let entry = cached::party(&app, caller.user_id, id.0, public_view).await?;
     Ok(ETag::of(entry.version).respond_finished(&request, entry.body))
 }
 

@@ -18,8 +18,8 @@ use crate::domain::party::State;
 use crate::domain::terms::{Category, Store};
 use crate::errors;
 use crate::http::extract::{Caller, Json, Query, cursor};
-use crate::http::parties::PartyView;
-use crate::http::schema::{OrderId, PartyId, Timestamp, finished};
+use crate::http::parties::{PartyView, public_view};
+use crate::http::schema::{OrderId, PartyId, Timestamp};
 
 /// Where to look, and for what.
 #[derive(Deserialize)]
@@ -85,7 +85,7 @@ pub async fn find_parties(app: Data<App>, caller: Caller, query: Query<NearbyQue
     };
     let nearby = Nearby { centre, radius_m, category, after, limit: limit.unwrap_or(20) };
     let app = app.into_inner();
-    let page = search::nearby(&app, caller.user_id, nearby, |listing| finished(&PartyView::from(listing))).await?;
+    let page = search::nearby(&app, caller.user_id, nearby, public_view).await?;
     let next = page.next.map(|after| cursor::write(&filters, words(&after)));
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(page_of(&page.items, next.as_deref())))
 }

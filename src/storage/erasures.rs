@@ -7,7 +7,7 @@ use crate::domain::error::{Code, Result};
 use crate::domain::id::Id;
 use crate::domain::party::Party;
 use crate::domain::user::User;
-use crate::storage::{bounded, location_uses, tx::Tx};
+use crate::storage::{bounded, invitations, location_uses, tx::Tx};
 
 /// How far an erasure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +127,7 @@ pub async fn erase(
     );
     let apart = bounded(apart.fetch_all(&mut **tx)).await?;
     location_uses::forget(&mut *tx, user).await?;
+    invitations::forget(&mut *tx, user).await?;
     bounded(sqlx::query!("delete from creations where user_id = $1", id).execute(&mut **tx)).await?;
     bounded(sqlx::query!("delete from operators where user_id = $1", id).execute(&mut **tx)).await?;
     bounded(sqlx::query!("update reports set note = null where reporter_id = $1", id).execute(&mut **tx)).await?;

@@ -203,6 +203,7 @@ impl TryFrom<Row> for Listing {
             min_order_krw: Krw::new(row.min_order_krw),
             food_total_krw,
             fee_krw: tariff.fee(food_total_krw),
+            fee_max_krw: Krw::new(row.fee_max_krw),
             fee_cap_krw: Krw::new(row.fee_cap_krw.unwrap_or(row.fee_max_krw)),
             deadline_at: row.deadline_at,
             settlement: Settlement::from_word(&row.settlement).ok_or_else(unknown)?,

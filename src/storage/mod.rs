@@ -15,6 +15,7 @@ pub mod events;
 pub mod held;
 pub mod hosting;
 pub mod idempotency;
+pub mod invitations;
 pub mod lanes;
 pub mod ledger;
 pub mod listings;

@@ -130,6 +130,11 @@ kept! {
     "delete from reports where ctid = any (array(
          select ctid from reports where decided_at < $1 order by decided_at limit $2 for update skip locked))"
 
+    // A while longer than they are good, so that whoever follows one late hears that it is over, and not that it never was.
+    Main, "invitations": Duration::days(7), "they expired", Rules;
+    "delete from invitations where ctid = any (array(
+         select ctid from invitations where expires_at < $1 order by expires_at limit $2 for update skip locked))"
+
     // Decisions about complaints as above; access of staff to personal data, which they record as well, two years.
     Main, "the record of what operators did": Duration::days(3 * 365 + 1), "the act", Real;
     "delete from operator_acts where ctid = any (array(

@@ -225,6 +225,16 @@ async fn by_transfer(stage: &Stage<'_>, mina: &Person, juno: &Person) {
 async fn prepaid(stage: &Stage<'_>, mina: &Person, juno: &Person) -> String {
     let party = mina.opens(draft(&json!({"pickup": pickup(), "capacity": 10}))).await;
     let order = stage.pays(juno, &party, &[200]).await;
+    let code = juno.invites(&party).await;
+    stage.keep(&code);
+    let page = |path: &str| stage.world.client.get(format!("{}/i/{code}{path}", stage.server.base));
+    assert!(stage.sends("a page", page("")).await.text.contains("og:image"));
+    assert_eq!(page("/card.png").send().await.unwrap().status(), 200);
+    mina.get(&format!("/v1/invitations/{code}")).await.expect(200);
+    mina.delete(&format!("/v1/parties/{party}/invitations/{code}")).await.expect(204);
+    stage.refused("an invitation that is over", &[410], page("")).await;
+    let none = stage.world.client.get(format!("{}/i/canary-query?canary-query", stage.server.base));
+    stage.refused("no invitation", &[404], none).await;
     let faults = [
         json!({"do": "reset"}),
         json!({"do": "reset", "when": "after_effect"}),

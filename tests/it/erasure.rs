@@ -22,6 +22,12 @@ impl World {
                     .unwrap();
             assert_eq!(left, 0, "{table}");
         }
+        let invited: i64 = sqlx::query_scalar("select count(*) from invitations where created_by = $1")
+            .bind(user)
+            .fetch_one(&mut main)
+            .await
+            .unwrap();
+        assert_eq!(invited, 0);
         let (nickname, erased): (String, bool) =
             sqlx::query_as("select nickname, erased_at is not null from users where id = $1")
                 .bind(user)

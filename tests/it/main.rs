@@ -81,6 +81,8 @@ mod idempotency;
 #[cfg(test)]
 mod ids;
 #[cfg(test)]
+mod invitations;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod location_uses;
@@ -102,6 +104,8 @@ mod moves;
 mod nearby;
 #[cfg(test)]
 mod orders;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod parties;
 #[cfg(test)]

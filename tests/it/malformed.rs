@@ -15,12 +15,14 @@ pub async fn scene(world: &World) -> (Person, Ids) {
     let (mina, juno) = (world.person("mina").await, world.operator("juno").await);
     let party = mina.opens(draft(&json!({}))).await;
     let order = juno.joins(&party, food(8_000)).await.expect(201);
+    let code = mina.invites(&party).await;
     let ids = Ids {
         party,
         order: id(&order),
         payment: id(&order["payment"]),
         user: mina.id.clone(),
         other_user: mina.id.clone(),
+        code,
     };
     (juno, ids)
 }
@@ -57,7 +59,9 @@ async fn an_id_that_is_not_ours_is_not_found() {
             &long,
         ];
         for operation in all().1.iter().filter(|operation| operation.has_id()) {
-            for id in bad {
+            // The client itself goes one folder up, and asks for something else.
+            let is_elsewhere = |id: &str| id == "%2e%2e" && operation.path.ends_with("/{code}");
+            for id in bad.into_iter().filter(|id| !is_elsewhere(id)) {
                 let what = format!("{} {} with {id:.30}", operation.method, operation.path);
                 let answer = send(&what, operation.request(&world, Some(&juno), &operation.with_id(id))).await;
                 assert_eq!(

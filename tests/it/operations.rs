@@ -31,6 +31,8 @@ pub struct Ids {
     pub payment: String,
     pub user: String,
     pub other_user: String,
+    /// Of an invitation to the party.
+    pub code: String,
 }
 
 pub fn all() -> (Value, Vec<Operation>) {
@@ -80,10 +82,19 @@ impl Operation {
         self.parameters.iter().filter(|parameter| parameter["in"] == "query")
     }
 
-    /// Its address with this for `{id}`, and with the query that it cannot do without.
+    /// Its address with this for its first parameter and no code that is there for a second one, and with the query that it cannot
+    /// do without.
     pub fn with_id(&self, id: &str) -> String {
-        let (before, rest) = self.path.split_once('{').unwrap_or((&self.path, "}"));
-        let path = format!("{before}{}{}", if self.has_id() { id } else { "" }, rest.split_once('}').unwrap().1);
+        self.with_ids(id, "0000000000")
+    }
+
+    fn with_ids(&self, id: &str, code: &str) -> String {
+        let mut path = self.path.clone();
+        for value in [id, code] {
+            if let Some((before, rest)) = path.split_once('{') {
+                path = format!("{before}{value}{}", rest.split_once('}').unwrap().1);
+            }
+        }
         let needed: Vec<_> = self
             .query()
             .filter(|parameter| parameter["required"] == true)
@@ -94,13 +105,15 @@ impl Operation {
     }
 
     pub fn at(&self, ids: &Ids) -> String {
-        self.with_id(match self.path.as_str() {
+        let first = match self.path.as_str() {
+            path if path.starts_with("/v1/invitations") => &ids.code,
             path if path.starts_with("/v1/parties") => &ids.party,
             path if path.starts_with("/v1/orders") => &ids.order,
             path if path.starts_with("/v1/payments") => &ids.payment,
             path if path.starts_with("/v1/users") => &ids.user,
             _ => &ids.other_user,
-        })
+        };
+        self.with_ids(first, &ids.code)
     }
 
     /// By nobody, without a key and a body.

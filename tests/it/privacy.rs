@@ -102,12 +102,14 @@ impl Scene {
         let host_order = mina.room(&party).await["my_order_id"].as_str().unwrap().to_owned();
         let payment = joined["payment"]["id"].as_str().map_or("1".to_owned(), str::to_owned);
         let bystander = world.person("bystander").await.id;
+        let code = mina.invites(&party).await;
         let ids = [id(&joined), id(&other), host_order].map(|order| Ids {
             party: party.clone(),
             order,
             payment: payment.clone(),
             user: mina.id.clone(),
             other_user: bystander.clone(),
+            code: code.clone(),
         });
         Self { mina, juno, sena, strangers, ids: ids.into(), party, order: id(&joined), other_order: id(&other) }
     }
@@ -129,6 +131,15 @@ impl Scene {
                     }
                 }
             }
+        }
+        for language in ["ko", "en"] {
+            let page = world.client.get(format!("{}/i/{}", world.base, self.ids[0].code));
+            let answer = Answer::of(page.header("accept-language", language).send().await.unwrap()).await;
+            assert!([200, 410].contains(&answer.status), "{}", answer.text);
+            for words in [&PLACE[..], &ACCOUNT, &FOOD] {
+                free_of(&answer, "the page", words, &AMOUNTS);
+            }
+            asked += 1;
         }
         asked
     }

@@ -77,12 +77,14 @@ async fn ids(world: &World) -> (crate::person::Person, Ids) {
     let (host, juno) = (world.person("mina").await, world.person("juno").await);
     let party = host.opens(draft(&json!({}))).await;
     let joined = juno.joins(&party, food(8_000)).await.expect(201);
+    let code = host.invites(&party).await;
     let ids = Ids {
         party,
         order: id(&joined),
         payment: id(&joined["payment"]),
         user: juno.id.clone(),
         other_user: juno.id.clone(),
+        code,
     };
     (world.operator("mina").await, ids)
 }

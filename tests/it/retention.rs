@@ -72,6 +72,11 @@ const ROWS: &[(&str, &str, &str)] = &[
          from users",
     ),
     (
+        "invitations",
+        "invitations",
+        "insert into invitations select 'c' || $2, 1, max(id), 'k' || $2, '2026-01-01', $1 from users",
+    ),
+    (
         "the record of what operators did",
         "operator_acts",
         "insert into operator_acts (act, subject_type, subject_id, body, at) values ('a', 'user', $2, '{}', $1)",

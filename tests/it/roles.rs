@@ -40,12 +40,14 @@ impl Scene {
         let mut expired =
             Person::sign_in(&world.client, &world.base, &world.simulator, &format!("member-{number}")).await;
         expired.token = world.app.keys.sign(access.user_id, access.session_id, long_ago).unwrap();
+        let code = member.invites(&party).await;
         let ids = Ids {
             party,
             order: id(&joined),
             payment: id(&joined["payment"]),
             user: host.id.clone(),
             other_user: host.id.clone(),
+            code,
         };
         Self { ids, people: vec![stranger, former, blocked, operator, member, host], expired }
     }
@@ -68,7 +70,7 @@ async fn told(world: &World, operation: &Operation, ids: &Ids, person: Option<&P
         request = request.json(&body);
     }
     let answer = send(&format!("{} {address}", operation.id), request).await;
-    let code = answer.body["code"].as_str().unwrap_or_default();
+    let code = answer.body["code"].as_str().filter(|_| answer.status >= 400).unwrap_or_default();
     format!("{} {code}", answer.status).trim_end().to_owned()
 }
 

@@ -30,7 +30,11 @@ impl ETag {
 
     /// As `respond`, with JSON that is written already.
     pub fn respond_finished(&self, request: &HttpRequest, json: Bytes) -> HttpResponse {
-        self.answer(request, |response| response.content_type(header::ContentType::json()).body(json))
+        self.respond_as(request, header::ContentType::json(), json)
+    }
+
+    pub fn respond_as(&self, request: &HttpRequest, kind: header::ContentType, body: Bytes) -> HttpResponse {
+        self.answer(request, |response| response.content_type(kind).body(body))
     }
 
     fn answer(

@@ -10,8 +10,9 @@ use serde_path_to_error::Segment;
 use super::body::fault;
 use crate::domain::error::{Code, Error, FieldFault, Result};
 use crate::domain::id::Id;
+use crate::domain::invitation::InvitationCode;
 
-/// The one parameter of a path; what cannot be one of ours is not found.
+/// A parameter of a path, the first if it is an id; what cannot be one of ours is not found.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
@@ -22,6 +23,16 @@ impl<T> FromRequest for Path<Id<T>> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let id = request.match_info().iter().next().and_then(|(_, text)| Id::parse(text));
         ready(id.map(Path).ok_or_else(|| Code::NotFound.into()))
+    }
+}
+
+impl FromRequest for Path<InvitationCode> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let code = request.match_info().get("code").and_then(InvitationCode::parse);
+        ready(code.map(Path).ok_or_else(|| Code::NotFound.into()))
     }
 }
 

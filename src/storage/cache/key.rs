@@ -46,7 +46,7 @@ pub struct Terms {
 
 const PARTY: Terms = Terms {
     name: "party",
-    schema: 1,
+    schema: 2,
     hard: Duration::from_mins(1),
     soft: Duration::from_secs(10),
     absent: Duration::from_secs(5),
