@@ -57,6 +57,8 @@ mod crowd;
 #[cfg(test)]
 mod databases;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod ending;
 #[cfg(test)]
 mod erasure;
@@ -105,9 +107,13 @@ mod places;
 #[cfg(test)]
 mod plus;
 #[cfg(test)]
+mod preferences;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod purchases;
+#[cfg(test)]
+mod push;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
