@@ -15,13 +15,15 @@ crate::words! {
     }
 }
 
-/// The app's own name for the phone it runs on: 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`.
+/// The app's own name for the phone it runs on: 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`, of which none begins with the last
+/// three.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceId(String);
 
 impl DeviceId {
     pub fn parse(raw: &str) -> Option<Self> {
         let is_one = (1..=64).contains(&raw.len())
+            && raw.starts_with(|c: char| c.is_ascii_alphanumeric())
             && raw.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         is_one.then(|| Self(raw.to_owned()))
     }
@@ -73,7 +75,7 @@ mod tests {
     #[test]
     fn device_ids_are_plain() {
         assert!(DeviceId::parse("2F1A-b_9.x").is_some() && DeviceId::parse(&"a".repeat(64)).is_some());
-        for bad in ["", "a b", "민아", "a/b", "a%2Fb", &"a".repeat(65)] {
+        for bad in ["", "a b", "..", "-1", "민아", "a/b", "a%2Fb", &"a".repeat(65)] {
             assert_eq!(DeviceId::parse(bad), None, "{bad}");
         }
     }

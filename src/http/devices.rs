@@ -3,9 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, delete, put};
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use crate::app::{App, devices};
 use crate::domain::device::{DeviceId, Platform};
@@ -31,9 +29,11 @@ pub struct DevicePut {
 /// A phone of a user.
 #[derive(Serialize, ToSchema)]
 pub struct DeviceView {
-    #[schema(value_type = DeviceId)]
+    /// The app's own name for it.
+    #[schema(example = "2f1a7c1e-iphone", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     device_id: String,
     platform: Platform,
+    /// By which its platform finds it.
     #[schema(example = "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad")]
     push_token: String,
     /// When it was last registered.
@@ -51,23 +51,6 @@ impl From<devices::Device> for DeviceView {
     }
 }
 
-impl PartialSchema for DeviceId {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some("The app's own name for the phone it runs on."))
-            .pattern(Some("^[A-Za-z0-9._-]{1,64}$"))
-            .examples([serde_json::json!("2f1a7c1e-iphone")])
-            .into()
-    }
-}
-
-impl ToSchema for DeviceId {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "DeviceId".into()
-    }
-}
-
 errors!(PutDeviceErrors: CALLER, BODY; NotFound);
 
 /// Register my phone for pushes
@@ -78,7 +61,10 @@ errors!(PutDeviceErrors: CALLER, BODY; NotFound);
 #[utoipa::path(
     tag = "People",
     security(("bearer" = [])),
-    params(("device_id" = DeviceId, Path, description = "The app's own name for the phone.", example = "2f1a7c1e-iphone")),
+    params((
+        "device_id" = String, Path, description = "The app's own name for the phone: 1 to 64 of letters, digits, `.`, `_` and `-`.",
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "2f1a7c1e-iphone",
+    )),
     request_body(content = DevicePut, description = "How it is reached.", example = json!({
         "platform": "ios", "push_token": "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad",
     })),
@@ -111,7 +97,10 @@ errors!(DeleteDeviceErrors: CALLER; NotFound);
 #[utoipa::path(
     tag = "People",
     security(("bearer" = [])),
-    params(("device_id" = DeviceId, Path, description = "The app's own name for the phone.", example = "2f1a7c1e-iphone")),
+    params((
+        "device_id" = String, Path, description = "The app's own name for the phone: 1 to 64 of letters, digits, `.`, `_` and `-`.",
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "2f1a7c1e-iphone",
+    )),
     responses((status = 204, description = "The phone is not registered."), DeleteDeviceErrors),
 )]
 #[delete("/v1/me/devices/{device_id}")]

@@ -5,6 +5,8 @@ use sqlx::{Connection, PgConnection};
 
 use crate::devices::{android, ios};
 use crate::person::{Person, draft, food, id, transfer_draft};
+#[cfg(feature = "stop-points")]
+use crate::server::Server;
 use crate::world::{World, one, world, world_with_phones};
 
 impl World {
@@ -419,6 +421,37 @@ async fn without_push_services_nothing_is_queued() {
         world.person("juno").await.joins_and_pays(&party, food(8_000)).await;
         world.settle().await;
         assert_eq!(world.outcomes().await, []);
+    })
+    .await;
+}
+
+/// It was sent, and nobody noted that: it is sent again under the same name, and the phone shows it once.
+#[cfg(feature = "stop-points")]
+#[tokio::test]
+async fn a_crash_between_sending_and_noting_sends_it_again_under_its_name() {
+    world_with_phones(|world| async move {
+        let (mina, _juno, party, _) = two_with_phones(&world).await;
+        let (settings, files) = crate::world::phone_settings(&world).await;
+        mina.does(&party, "lock").await.expect(200);
+        for (stop_point, least) in [("relay.passed_on", 0), ("push.sent", 1)] {
+            let server = Server::with_all(&world, &format!("{stop_point}=return"), &settings).await;
+            assert!(!server.dies().await.success(), "{stop_point}");
+            assert!(world.shown().await.len() >= least, "{stop_point}");
+        }
+        let sent: Vec<Value> = world.shown().await;
+        world.pass(11).await;
+        assert_eq!(
+            (world.kinds(&ios(1)).await, world.kinds(&android(2)).await),
+            (vec!["to_place".to_owned()], vec!["locked".to_owned()])
+        );
+        let again = world.shown().await;
+        for before in &sent {
+            let same = again.iter().find(|push| push["collapse_id"] == before["collapse_id"]).unwrap();
+            assert!(same["times"].as_i64() > before["times"].as_i64(), "{before} {same}");
+        }
+        for file in files {
+            std::fs::remove_file(file).unwrap();
+        }
     })
     .await;
 }

@@ -212,6 +212,22 @@ pub async fn file(client: &reqwest::Client, simulator: &str, path: &str) -> Path
     file
 }
 
+/// The settings by which a process of its own reaches phones through the simulator, and the files that they name.
+pub async fn phone_settings(world: &World) -> (Vec<(&'static str, String)>, [PathBuf; 2]) {
+    let key = file(&world.client, &world.simulator, "apns/key.p8").await;
+    let account = file(&world.client, &world.simulator, "fcm/service-account.json").await;
+    let settings = vec![
+        ("NBBANG_APNS_BASE_URL", format!("{}/apns", world.simulator)),
+        ("NBBANG_APNS_KEY_ID", "SIMAPNS001".to_owned()),
+        ("NBBANG_APNS_TEAM_ID", "SIMTEAM001".to_owned()),
+        ("NBBANG_APNS_KEY_FILE", key.display().to_string()),
+        ("NBBANG_APNS_TOPIC", "com.example.nbbang".to_owned()),
+        ("NBBANG_FCM_BASE_URL", format!("{}/fcm", world.simulator)),
+        ("NBBANG_FCM_CREDENTIALS_FILE", account.display().to_string()),
+    ];
+    (settings, [key, account])
+}
+
 /// The push services are the simulator's.
 async fn reaches_phones(config: &mut Config, client: &reqwest::Client, simulator: &str) -> [PathBuf; 2] {
     let key = file(client, simulator, "apns/key.p8").await;

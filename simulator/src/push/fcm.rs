@@ -73,7 +73,7 @@ fn token(world: &World, request: &Request) -> Response {
     if !is_good {
         return ungranted("invalid_grant", None);
     }
-    let token = format!("ya29.{}", super::name(&mut Ids::random()));
+    let token = format!("ya29.simulator-{}", super::name(&mut Ids::random()));
     lock(&world.push.books).access_tokens.insert(token.clone(), now + LIFETIME_S);
     Response::json(200, &json!({ "access_token": token, "expires_in": LIFETIME_S, "token_type": "Bearer" }))
 }

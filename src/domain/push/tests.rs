@@ -1,3 +1,5 @@
+//! Tables of who is told what, and of the words.
+
 use time::macros::datetime;
 
 use super::reminders::still;
