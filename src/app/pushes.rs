@@ -177,16 +177,19 @@ async fn see_to(app: &App, pushers: &Pushers, push: &Waiting) -> Result<Seen> {
     };
     let delivery = deliver(app, pushers, push, &recipient.devices, &note).await?;
     stop_point!("push.sent");
-    match delivery.again_in {
-        Some(wait) => {
-            let earliest = wait.map(|wait| now + wait);
-            using(&main, async |main| pushes::later(main, push, &delivery.reached, earliest).await).await?;
-            Ok(Seen::Later)
-        }
-        None if !delivery.reached.is_empty() => end(app, push, &delivery.reached, Outcome::Sent, now).await,
-        None if delivery.is_refused => end(app, push, &[], Outcome::Refused, now).await,
-        None => end(app, push, &[], Outcome::NoDevice, now).await,
+    if delivery.is_unfinished {
+        let earliest = delivery.wait.map(|wait| now + wait);
+        using(&main, async |main| pushes::later(main, push, &delivery.reached, earliest).await).await?;
+        return Ok(Seen::Later);
     }
+    let outcome = if !delivery.reached.is_empty() {
+        Outcome::Sent
+    } else if delivery.is_refused {
+        Outcome::Refused
+    } else {
+        Outcome::NoDevice
+    };
+    end(app, push, &delivery.reached, outcome, now).await
 }
 
 async fn end(app: &App, push: &Waiting, reached: &[String], outcome: Outcome, now: Time) -> Result<Seen> {
@@ -234,13 +237,14 @@ async fn judge(app: &App, push: &Waiting, recipient: &Recipient, now: Time) -> R
 struct Delivery {
     /// Those that have it, from earlier tries too.
     reached: Vec<String>,
-    /// Some have to be tried again, and when at the earliest.
-    again_in: Option<Option<Duration>>,
+    /// Some have to be tried again, after this at the earliest.
+    is_unfinished: bool,
+    wait: Option<Duration>,
     is_refused: bool,
 }
 
 async fn deliver(app: &App, pushers: &Pushers, push: &Waiting, to: &[Device], note: &Note) -> Result<Delivery> {
-    let mut delivery = Delivery { reached: push.reached.clone(), again_in: None, is_refused: false };
+    let mut delivery = Delivery { reached: push.reached.clone(), is_unfinished: false, wait: None, is_refused: false };
     for device in to.iter().filter(|device| !push.reached.contains(&device.device_id)) {
         let deadline = Deadline::within(app.config.patience.background);
         let sent = match (device.platform, &pushers.apns, &pushers.fcm) {
@@ -267,7 +271,8 @@ async fn deliver(app: &App, pushers: &Pushers, push: &Waiting, to: &[Device], no
                     }
                     _ => None,
                 };
-                delivery.again_in = Some(delivery.again_in.flatten().max(wait));
+                delivery.is_unfinished = true;
+                delivery.wait = delivery.wait.max(wait);
             }
         }
     }

@@ -2,8 +2,8 @@
 //! applies where he has not.
 
 use serde::{Deserialize, Serialize};
-use time::Duration;
 use time::macros::offset;
+use time::{Duration, UtcOffset};
 use utoipa::ToSchema;
 
 use crate::domain::Time;
@@ -78,7 +78,7 @@ pub struct QuietHours {
 impl QuietHours {
     /// When it is over, if it is quiet now.
     pub fn end(self, now: Time) -> Option<Time> {
-        let local = now.to_offset(offset!(+9));
+        let local = now.to_offset(SEOUL);
         let minute = u16::from(local.hour()) * 60 + u16::from(local.minute());
         let since = |begin: HourMinute, end: u16| (end + DAY - begin.0) % DAY;
         let is_quiet = since(self.from, minute) < since(self.from, self.to.0);
@@ -89,6 +89,7 @@ impl QuietHours {
 }
 
 const DAY: u16 = 24 * 60;
+const SEOUL: UtcOffset = offset!(+9);
 
 /// A minute of the day, written `HH:MM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub async fn find(conn: &mut PgConnection, user: Id<User>) -> Result<Option<(Cho
         user.raw(),
     );
     let row = bounded(row.fetch_optional(conn)).await?;
-    row.map(|row| understood(row.language, row.document)).transpose()
+    row.map(|row| understood(&row.language, row.document)).transpose()
 }
 
 /// As [`find`], for a change: nobody else changes them until the transaction ends.
@@ -29,9 +29,9 @@ pub async fn lock(tx: &mut Tx, user: Id<User>) -> Result<Option<(Chosen, Languag
     find(tx, user).await
 }
 
-fn understood(language: String, document: Option<Json<Chosen>>) -> Result<(Chosen, Language)> {
+fn understood(language: &str, document: Option<Json<Chosen>>) -> Result<(Chosen, Language)> {
     let unknown = || Error::internal(Code::Internal, format_args!("users.language is {language:?}"));
-    let language = Language::from_word(&language).ok_or_else(unknown)?;
+    let language = Language::from_word(language).ok_or_else(unknown)?;
     Ok((document.map(|Json(chosen)| chosen).unwrap_or_default(), language))
 }
 

@@ -211,8 +211,8 @@ fn read(answer: &Answer) -> Result<Receipt, Fault> {
 fn error_code(answer: &Answer) -> Option<String> {
     let body: Value = serde_json::from_slice(&answer.body).ok()?;
     let error = body.get("error")?;
-    let details = error.get("details").and_then(Value::as_array).into_iter().flatten();
-    let own = details.filter_map(|detail| detail.get("errorCode")?.as_str()).next();
+    let mut details = error.get("details").and_then(Value::as_array).into_iter().flatten();
+    let own = details.find_map(|detail| detail.get("errorCode")?.as_str());
     let code = own.or_else(|| error.get("status")?.as_str())?;
     let looks_like_one =
         (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');

@@ -179,8 +179,8 @@ async fn google_gives_tokens_to_its_account_and_takes_notes_with_them() {
         "token": GOOGLES, "notification": {"title": "t", "body": "b"}, "data": {"kind": "arrived"},
         "android": {"priority": "HIGH", "ttl": "60s", "notification": {"tag": "7-arrived"}},
     });
-    let (status, taken) = answered(send(&access, "nbbang-simulator", message.clone())).await;
-    assert!(status == 200 && taken["name"].as_str().unwrap().starts_with("projects/nbbang-simulator/messages/"));
+    let (status, receipt) = answered(send(&access, "nbbang-simulator", message.clone())).await;
+    assert!(status == 200 && receipt["name"].as_str().unwrap().starts_with("projects/nbbang-simulator/messages/"));
     assert_eq!(sim.get("/__sim/pushes").await["pushes"][0]["collapse_id"], "7-arrived");
     let code = async |request| {
         let (status, body) = answered(request).await;
