@@ -1,4 +1,4 @@
--- Telling people on their phones: where, whether they want to be told, and what waits to be told.
+-- Telling people on their phones: where that is, whether they want to be told, and what waits to be told.
 
 -- A phone of a user, under a name that the app gave it, and the token by which its maker finds it.
 create table devices (
@@ -59,4 +59,4 @@ create table pushes (
 
 create index pushes_next on pushes (next_at) where next_at is not null;
 create index pushes_deferred on pushes (user_id, party_id) where deferred and ended_at is null;
-create index pushes_ended_at on pushes (ended_at) where ended_at is not null;
+create index pushes_expires_at on pushes (expires_at);

@@ -178,8 +178,8 @@ async fn see_to(app: &App, pushers: &Pushers, push: &Waiting) -> Result<Seen> {
     let delivery = deliver(app, pushers, push, &recipient.devices, &note).await?;
     stop_point!("push.sent");
     if delivery.is_unfinished {
-        let earliest = delivery.wait.map(|wait| now + wait);
-        using(&main, async |main| pushes::later(main, push, &delivery.reached, earliest).await).await?;
+        let next_at = now + push::pause(push.tries).max(delivery.wait.unwrap_or_default());
+        using(&main, async |main| pushes::later(main, push, &delivery.reached, next_at).await).await?;
         return Ok(Seen::Later);
     }
     let outcome = if !delivery.reached.is_empty() {
@@ -219,8 +219,9 @@ async fn judge(app: &App, push: &Waiting, recipient: &Recipient, now: Time) -> R
     }
     let quiet_until = recipient.chosen.quiet_hours.and_then(|hours| hours.end(now));
     if let Some(until) = quiet_until.filter(|_| !push.kind.is_urgent()) {
-        // A reminder does not keep.
-        return Ok(if push.kind.is_planned() { Verdict::End(Outcome::Quiet) } else { Verdict::Defer(until) });
+        // A reminder does not keep, and nothing waits for two nights.
+        let keeps = !push.kind.is_planned() && !push.deferred;
+        return Ok(if keeps { Verdict::Defer(until) } else { Verdict::End(Outcome::Quiet) });
     }
     if !push.kind.is_planned() {
         return Ok(Verdict::Tell(push.facts.clone()));

@@ -15,8 +15,7 @@ crate::words! {
     }
 }
 
-/// The app's own name for the phone it runs on: 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`, of which none begins with the last
-/// three.
+/// The app's own name for the phone it runs on: 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or a digit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceId(String);
 

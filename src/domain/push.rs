@@ -24,6 +24,12 @@ use crate::domain::user::User;
 /// How long news is worth telling.
 pub const WORTH: Duration = Duration::hours(1);
 
+/// After how many failed tries the next one comes when.
+pub fn pause(tries: i32) -> Duration {
+    let doublings = u32::try_from(tries.clamp(1, 7) - 1).unwrap_or_default();
+    (Duration::seconds(10) * 2_i32.pow(doublings)).min(Duration::minutes(10))
+}
+
 crate::words! {
     /// What a push says. What is said in a party's chat will be one more, of `Topic::Message`.
     pub enum PushKind {

@@ -62,7 +62,8 @@ errors!(PutDeviceErrors: CALLER, BODY; NotFound);
     tag = "People",
     security(("bearer" = [])),
     params((
-        "device_id" = String, Path, description = "The app's own name for the phone: 1 to 64 of letters, digits, `.`, `_` and `-`.",
+        "device_id" = String, Path,
+        description = "The app's own name for the phone: 1 to 64 of letters, digits, `.`, `_` and `-`.",
         pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "2f1a7c1e-iphone",
     )),
     request_body(content = DevicePut, description = "How it is reached.", example = json!({
@@ -98,7 +99,8 @@ errors!(DeleteDeviceErrors: CALLER; NotFound);
     tag = "People",
     security(("bearer" = [])),
     params((
-        "device_id" = String, Path, description = "The app's own name for the phone: 1 to 64 of letters, digits, `.`, `_` and `-`.",
+        "device_id" = String, Path,
+        description = "The app's own name for the phone: 1 to 64 of letters, digits, `.`, `_` and `-`.",
         pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "2f1a7c1e-iphone",
     )),
     responses((status = 204, description = "The phone is not registered."), DeleteDeviceErrors),

@@ -26,6 +26,8 @@ pub struct Waiting {
     pub facts: Facts,
     pub expires_at: Time,
     pub deferred: bool,
+    /// This one counted.
+    pub tries: i32,
     /// Devices that have it.
     pub reached: Vec<String>,
 }
@@ -94,7 +96,7 @@ pub async fn insert(conn: &mut PgConnection, pushes: &[Push], now: Time) -> Resu
         )
         join users u on u.id = x.user_id
         where u.erased_at is null and (x.due_at > $10 or exists (select from devices d where d.user_id = u.id))
-        order by x.place
+        order by u.id, x.place
         on conflict on constraint pushes_once do nothing
         "#,
         &users,
@@ -111,7 +113,7 @@ pub async fn insert(conn: &mut PgConnection, pushes: &[Push], now: Time) -> Resu
     Ok(bounded(insert.execute(conn)).await?.rows_affected())
 }
 
-/// Leases those that are due: each next time is later, up to ten minutes.
+/// Leases those that are due, for a minute, which is what is left to whoever finds that this process has died.
 pub async fn due(conn: &mut PgConnection, now: Time, limit: i64) -> Result<Vec<Waiting>> {
     let rows = sqlx::query!(
         r#"
@@ -119,11 +121,10 @@ pub async fn due(conn: &mut PgConnection, now: Time, limit: i64) -> Result<Vec<W
             select id from pushes where next_at <= $1 order by next_at limit $2 for update skip locked
         )
         update pushes p
-        set next_at = $1 + least(make_interval(secs => 10 * power(2, least(p.tries, 10))), interval '10 minutes'),
-            tries = p.tries + 1
+        set next_at = $1 + interval '1 minute', tries = p.tries + 1
         from due where p.id = due.id
         returning p.id, p.user_id, p.party_id, p.kind, p.subject_id, p.edition, p.about_id,
-            p.facts as "facts: Json<Facts>", p.expires_at, p.deferred, p.reached
+            p.facts as "facts: Json<Facts>", p.expires_at, p.deferred, p.tries, p.reached
         "#,
         now,
         limit,
@@ -142,6 +143,7 @@ pub async fn due(conn: &mut PgConnection, now: Time, limit: i64) -> Result<Vec<W
             facts: row.facts.0,
             expires_at: row.expires_at,
             deferred: row.deferred,
+            tries: row.tries,
             reached: row.reached,
         })
     });
@@ -194,13 +196,13 @@ pub async fn end(
     Ok(())
 }
 
-/// It is tried again, not before `earliest` if they said so.
-pub async fn later(conn: &mut PgConnection, push: &Waiting, reached: &[String], earliest: Option<Time>) -> Result<()> {
+/// It is tried again then.
+pub async fn later(conn: &mut PgConnection, push: &Waiting, reached: &[String], next_at: Time) -> Result<()> {
     let later = sqlx::query!(
-        "update pushes set next_at = greatest(next_at, $3), reached = $2 where id = $1 and ended_at is null",
+        "update pushes set next_at = $3, reached = $2 where id = $1 and ended_at is null",
         push.id,
         reached,
-        earliest,
+        next_at,
     );
     bounded(later.execute(conn)).await?;
     Ok(())

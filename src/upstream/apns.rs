@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{self, Answer, Deadline, Lane};
 use super::{Fault, Receipt, why};
@@ -71,17 +71,7 @@ impl Apns {
             .header("apns-priority", if note.is_urgent { "10" } else { "5" })
             .header("apns-expiration", (now + note.lives_for).unix_timestamp().to_string())
             .header("apns-collapse-id", &note.collapse_id)
-            .json(&json!({
-                "aps": {
-                    "alert": {"title": note.title, "body": note.body},
-                    "sound": "default",
-                    "thread-id": note.party_id,
-                    "interruption-level": if note.is_urgent { "time-sensitive" } else { "active" },
-                },
-                "kind": note.kind,
-                "party_id": note.party_id,
-                "order_id": note.order_id,
-            }));
+            .json(&payload(note));
         let result = self.lane.call(request, deadline, read).await;
         if result == Err(Fault::Refused(EXPIRED.to_owned())) {
             self.tokens.forget(&authorization, now);
@@ -89,6 +79,23 @@ impl Apns {
         }
         result
     }
+}
+
+fn payload(note: &Note) -> Value {
+    let mut payload = json!({
+        "aps": {
+            "alert": {"title": note.title, "body": note.body},
+            "sound": "default",
+            "thread-id": note.party_id,
+            "interruption-level": if note.is_urgent { "time-sensitive" } else { "active" },
+        },
+        "kind": note.kind,
+        "party_id": note.party_id,
+    });
+    if let (Some(fields), Some(order)) = (payload.as_object_mut(), note.order_id) {
+        fields.insert("order_id".into(), json!(order));
+    }
+    payload
 }
 
 const EXPIRED: &str = "ExpiredProviderToken";

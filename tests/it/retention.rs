@@ -58,7 +58,7 @@ const ROWS: &[(&str, &str, &str)] = &[
         "pushes",
         "pushes",
         "insert into pushes (user_id, party_id, kind, subject_id, edition, facts, created_at, expires_at, ended_at, outcome)
-         select max(id), 1, 'joined', 1, $2, '{}', '2026-01-01', '2026-01-01', $1, 'sent' from users",
+         select max(id), 1, 'joined', 1, $2, '{}', '2026-01-01', $1, '2026-01-01', 'sent' from users",
     ),
     (
         "the record of the use of positions, without the positions",

@@ -58,7 +58,7 @@ pub(super) fn planned(party: &Party, now: Time) -> Vec<Push> {
     planned
 }
 
-/// When an unpaid seat is lost.
+/// When an unpaid seat is lost, which the deadline may do before its own time is over.
 fn seat_ends(party: &Party, order: &Order) -> Option<Time> {
     let until = order.held_until.filter(|_| order.state == OrderState::Held && !order.confirming())?;
     Some(until.min(party.terms.deadline_at))

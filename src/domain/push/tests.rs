@@ -146,6 +146,14 @@ fn words_are_whole_in_both_languages() {
     );
 }
 
+#[test]
+fn pauses_double_up_to_ten_minutes() {
+    let pauses: Vec<i64> =
+        [1, 2, 3, 6, 7, 8, 1_000_000].into_iter().map(|tries| pause(tries).whole_seconds()).collect();
+    assert_eq!(pauses, [10, 20, 40, 320, 600, 600, 600]);
+    assert_eq!((pause(0), pause(i32::MIN)), (pause(1), pause(1)));
+}
+
 /// What stands in the queue of the program before is read by the next one.
 #[test]
 fn facts_are_read_as_they_were_written() {
