@@ -333,6 +333,7 @@ async fn what_one_phone_has_is_not_sent_to_it_again() {
         );
         world.pass(11).await;
         assert_eq!(world.kinds(&android(11)).await, ["to_place"]);
+        assert_eq!(world.kinds(&ios(1)).await, ["to_place"]);
         assert!(world.shown().await.iter().all(|push| push["times"] == 1), "{:?}", world.shown().await);
     })
     .await;
