@@ -12,9 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 pub use crate::config::read::Network;
 use crate::config::read::{
     Absent::{self, InDev, Means, Needed, Nothing, OnlyInDev, PerMode},
-    Reader, SECRETS, address, android_app, collector, database_url, each, file, filter, fingerprint, ios_app, kakao_key,
-    mode, network, number, optional, party_urls, percent, provider, redis_url, settlement, site, some, switch, text,
-    toss_key, words,
+    Reader, SECRETS, address, android_app, collector, database_url, each, file, filter, fingerprint, ios_app,
+    kakao_key, mode, network, number, optional, party_urls, percent, provider, redis_url, settlement, site, some,
+    switch, text, toss_key, words,
 };
 use crate::domain::purchase::Environment;
 use crate::domain::terms::Settlement;
@@ -105,6 +105,21 @@ settings! {
         base_url: Option<String> = "NBBANG_KAKAO_LOGIN_BASE_URL", OnlyInDev("http://127.0.0.1:8090/kakao-login"), optional(provider);
         audiences: Vec<String> = "NBBANG_KAKAO_LOGIN_AUDIENCES", OnlyInDev("app.nbbang.dev"), each(text);
     }
+    /// Apple's push notification service: all or nothing.
+    Apns {
+        base_url: Option<String> = "NBBANG_APNS_BASE_URL", Nothing, optional(provider);
+        key_id: Option<String> = "NBBANG_APNS_KEY_ID", Nothing, optional(text);
+        team_id: Option<String> = "NBBANG_APNS_TEAM_ID", Nothing, optional(text);
+        key_file: Option<PathBuf> = "NBBANG_APNS_KEY_FILE", Nothing, optional(file);
+        /// The app's bundle id.
+        topic: Option<String> = "NBBANG_APNS_TOPIC", Nothing, optional(text);
+    }
+    /// Firebase Cloud Messaging: both or neither.
+    Fcm {
+        base_url: Option<String> = "NBBANG_FCM_BASE_URL", Nothing, optional(provider);
+        /// The JSON file of a service account.
+        credentials_file: Option<PathBuf> = "NBBANG_FCM_CREDENTIALS_FILE", Nothing, optional(file);
+    }
     RateLimits {
         are_on: bool = "NBBANG_RATE_LIMITS", PerMode("off", "on"), switch;
         /// Whose `X-Forwarded-For` is believed.
@@ -181,6 +196,8 @@ pub struct Config {
     pub kakao_login: KakaoLogin,
     pub pages: Pages,
     pub app_store: AppStore,
+    pub apns: Apns,
+    pub fcm: Fcm,
     /// No setting: in dev mode, and tests say otherwise. Else purchases in the sandbox count for testers alone.
     pub sandbox_for_all: bool,
     /// No setting: tests shorten it.
@@ -227,6 +244,8 @@ impl Config {
         let kakao_login = KakaoLogin::read(reader);
         let pages = Pages::read(reader);
         let app_store = AppStore::read(reader);
+        let apns = Apns::read(reader);
+        let fcm = Fcm::read(reader);
         let process = process?;
         let traces = traces?;
         Some(Self {
@@ -243,6 +262,8 @@ impl Config {
             kakao_login: kakao_login?,
             pages: pages?,
             app_store: app_store?,
+            apns: apns?,
+            fcm: fcm?,
             patience: Patience::default(),
             warnings,
         })
@@ -281,6 +302,16 @@ impl Config {
                 "NBBANG_APP_STORE_BUNDLE_ID needs NBBANG_APP_STORE_APP_APPLE_ID beside it, unless sandbox is all of \
                  NBBANG_APP_STORE_ENVIRONMENTS: the number under General, App Information, Apple ID in App Store Connect.",
             );
+        }
+        let Apns { base_url, key_id, team_id, key_file, topic } = &self.apns;
+        let apns = [base_url.is_some(), key_id.is_some(), team_id.is_some(), key_file.is_some(), topic.is_some()];
+        if apns.contains(&true) && apns.contains(&false) {
+            reader.mistake(
+                "NBBANG_APNS_BASE_URL, _KEY_ID, _TEAM_ID, _KEY_FILE and _TOPIC belong together: set all or none.",
+            );
+        }
+        if self.fcm.base_url.is_some() != self.fcm.credentials_file.is_some() {
+            reader.mistake("NBBANG_FCM_BASE_URL and NBBANG_FCM_CREDENTIALS_FILE belong together: set both or neither.");
         }
         let api = [
             app_store.api_base_url.is_some(),

@@ -1,4 +1,4 @@
-//! What goes on without being asked: the parties' clock, payments to ask about, refunds to send, news to pass on, books
+//! What goes on without being asked: the parties' clock, payments to ask about, refunds to send, news to pass on and to push, books
 //! to compare, old answers to forget. Each is due by the database alone, so any number of processes may do it.
 
 use std::future::{Future, pending};
@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use crate::app::news::Bell;
 use crate::app::{
-    App, app_store_history, areas, books, boosts, erasure, hints, hosting, parties, payments, purchases, refunds,
-    relay, retention, trust,
+    App, app_store_history, areas, books, boosts, erasure, hints, hosting, parties, payments, purchases, pushes,
+    refunds, relay, retention, trust,
 };
 use crate::domain::error::Result;
 use crate::storage::databases::Database;
@@ -35,6 +35,7 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     let job = |name, pause, bell| Job { name, pause, bell, app: Arc::clone(&app), stop: stop.clone() };
     let events: Rings = |app| &app.news.events;
     let money: Rings = |app| &app.news.money;
+    let told: Rings = |app| &app.news.pushes;
     jobs.spawn(job("clock", SECOND, None).repeat(tick));
     jobs.spawn(job("relay", SECOND, Some(events)).repeat(|app| async move { relay::relay(&app, BATCH).await }));
     jobs.spawn(job("refunds", SECOND, Some(money)).repeat(|app| async move { refunds::send_due(&app, BATCH).await }));
@@ -44,6 +45,7 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     jobs.spawn(job("areas", SECOND, None).repeat(|app| async move { areas::name_all(&app, AREAS).await }));
     jobs.spawn(job("boosts", TEN_SECONDS, None).repeat(|app| async move { boosts::finish(&app, BATCH).await }));
     jobs.spawn(job("trust", SECOND, Some(events)).repeat(|app| async move { trust::spread(&app, BATCH).await }));
+    jobs.spawn(job("pushes", SECOND, Some(told)).repeat(|app| async move { pushes::send_due(&app, BATCH).await }));
     jobs.spawn(job("erasures", SECOND, None).repeat(|app| async move { erasure::finish_all(&app, BATCH).await }));
     jobs.spawn(job("steps", TEN_MINUTES, None).repeat(|app| async move { trust::step_all(&app, BATCH).await }));
     jobs.spawn(job("notifications", MINUTE, None).repeat(|app| async move { app_store_history::recover(&app).await }));
@@ -62,6 +64,7 @@ pub async fn settle(app: &Arc<App>) -> Result<()> {
             + areas::name_all(app, AREAS).await?
             + boosts::finish(app, BATCH).await?
             + relay::relay(app, BATCH).await?
+            + pushes::send_due(app, BATCH).await?
             + trust::step_all(app, BATCH).await?
             + trust::spread(app, BATCH).await?
             + erasure::finish_all(app, BATCH).await?;

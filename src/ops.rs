@@ -186,6 +186,13 @@ pub async fn doctor() -> ExitCode {
         Ok(None) => print(&["note  App Store: NBBANG_APP_STORE_BUNDLE_ID is not set: nothing is sold"]),
         Err(why) => check("App Store", Err(why)),
     }
+    let pushes = [("APNs", &config.apns.base_url, "iPhones"), ("FCM", &config.fcm.base_url, "Android phones")];
+    for (service, base_url, phones) in pushes {
+        match base_url {
+            Some(url) => check(service, Ok(format!("{phones} are reached through {url}"))),
+            None => print(&[&format!("note  {service}: it is not set up: {phones} are told nothing")]),
+        }
+    }
     check("words", wordlists::examine(&config));
     match config.storage.databases() {
         Ok(databases) => {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::faults::Fault;
 use crate::http::{Request, Response};
-use crate::{World, app_store, lock, login, toss};
+use crate::{World, app_store, lock, login, push, toss};
 
 pub fn answer(world: &World, request: &Request, path: &[&str]) -> Response {
     let answered = match (request.method.as_str(), path) {
@@ -22,6 +22,9 @@ pub fn answer(world: &World, request: &Request, path: &[&str]) -> Response {
         ("GET", ["webhook-base"]) => Ok(webhook_base(world)),
         ("PUT", ["webhook-base"]) => set_webhook_base(world, request),
         (_, ["app-store", rest @ ..]) => app_store::control(world, request, rest),
+        (_, ["pushes", rest @ ..]) => push::control(world, request, rest),
+        (_, ["apns", rest @ ..]) => push::apns_control(world, request, rest),
+        (_, ["fcm", rest @ ..]) => push::fcm_control(world, request, rest),
         (_, ["toss", rest @ ..]) => toss::control(world, request, rest),
         (_, ["login", rest @ ..]) => login::control(world, request, rest),
         _ => Ok(Response::message(404, "No such control; GET / lists them.")),

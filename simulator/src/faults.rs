@@ -17,6 +17,8 @@ const OPERATIONS: &[(&str, &[&str])] = &[
     ("kakao", crate::kakao::OPERATIONS),
     ("login", crate::login::OPERATIONS),
     ("app_store", crate::app_store::OPERATIONS),
+    ("apns", crate::push::APNS_OPERATIONS),
+    ("fcm", crate::push::FCM_OPERATIONS),
 ];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

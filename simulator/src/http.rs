@@ -1,5 +1,7 @@
-//! A small HTTP/1.1 server on bare sockets, because a faulty provider breaks the connection, not only the answer.
+//! A small HTTP/1.1 server on bare sockets, because a faulty provider breaks the connection, not only the answer. Who begins in
+//! HTTP/2 is answered in it.
 
+mod h2;
 mod read;
 
 use std::fmt::Write;
@@ -22,6 +24,7 @@ pub struct Request {
     pub target: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    pub is_http2: bool,
 }
 
 impl Request {
@@ -135,10 +138,14 @@ where
 
 async fn converse<H, F>(mut stream: TcpStream, handler: H) -> io::Result<()>
 where
-    H: Fn(Request) -> F,
+    H: Fn(Request) -> F + Clone + Send + 'static,
     F: Future<Output = Answer> + Send + 'static,
 {
     stream.set_nodelay(true)?;
+    let Ok(is_http2) = timeout(PATIENCE, h2::is_spoken(&stream)).await else { return Ok(()) };
+    if is_http2? {
+        return h2::converse(stream, handler).await.map_err(io::Error::other);
+    }
     let mut unread = Vec::new();
     loop {
         let Ok(incoming) = timeout(PATIENCE, read::request(&mut stream, &mut unread)).await else { return Ok(()) };

@@ -10,6 +10,7 @@ pub mod journal;
 mod kakao;
 mod login;
 mod page;
+pub mod push;
 pub mod toss;
 
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use faults::Faults;
 use http::{Answer, Request, Response};
 use journal::Journal;
 use login::{Issuer, Login};
+use push::Push;
 use toss::Toss;
 
 /// A bound simulator, not yet serving.
@@ -52,10 +54,17 @@ impl Simulator {
         self.address
     }
 
-    /// Writes what nbbang needs to believe this App Store and to ask it: `root.der` and `api-key.p8`.
-    pub fn write_app_store_files(&self, folder: &Path) -> Result<(), String> {
-        let store = &self.world.app_store;
-        for (name, content) in [("root.der", store.root_der()), ("api-key.p8", store.api_key_pem().into_bytes())] {
+    /// Writes what nbbang needs to believe this App Store and to ask it, `root.der` and `api-key.p8`, and to push: `apns-key.p8` and
+    /// `service-account.json`.
+    pub fn write_files(&self, folder: &Path) -> Result<(), String> {
+        let (store, push) = (&self.world.app_store, &self.world.push);
+        let files = [
+            ("root.der", store.root_der()),
+            ("api-key.p8", store.api_key_pem().into_bytes()),
+            ("apns-key.p8", push.apns_key_pem().into_bytes()),
+            ("service-account.json", push.service_account()?.into_bytes()),
+        ];
+        for (name, content) in files {
             let file = folder.join(name);
             std::fs::write(&file, content).map_err(|e| format!("{} cannot be written: {e}.", file.display()))?;
         }
@@ -81,6 +90,7 @@ pub struct World {
     pub app_store: AppStore,
     pub toss: Toss,
     login: Login,
+    push: Push,
     webhook_base: Mutex<String>,
 }
 
@@ -93,6 +103,7 @@ impl World {
             app_store: AppStore::new(url)?,
             toss: Toss::new()?,
             login: Login::default(),
+            push: Push::new(url)?,
             webhook_base: Mutex::new(webhook_base_of(webhook_base)?),
         })
     }
@@ -124,6 +135,8 @@ async fn route(world: Arc<World>, request: Request) -> Answer {
         ["app-store", "ocsp"] => app_store::responder(&world, &request).await,
         ["app-store", "inApps", rest @ ..] => app_store::answer(&world, &request, "Production", rest).await,
         ["app-store-sandbox", "inApps", rest @ ..] => app_store::answer(&world, &request, "Sandbox", rest).await,
+        ["apns", rest @ ..] => push::apns(&world, &request, rest).await,
+        ["fcm", rest @ ..] => push::fcm(&world, &request, rest).await,
         ["kakao-login", rest @ ..] => login::answer(&world, &request, Issuer::Kakao, rest).await,
         _ => Response::message(404, "Nothing is here; GET / says what is.").into(),
     }

@@ -21,7 +21,7 @@ struct Settings {
     /// Where others reach the simulator, if not where it listens; it stands in certificates
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Leave the files of the App Store here that nbbang reads: root.der and api-key.p8
+    /// Leave the files here that nbbang reads: root.der, api-key.p8, apns-key.p8 and service-account.json
     #[arg(long, value_name = "FOLDER")]
     app_store_files: Option<PathBuf>,
 }
@@ -45,7 +45,7 @@ async fn run(settings: Settings) -> Result<(), String> {
     let Settings { listen, webhook_base, public_url, app_store_files } = settings;
     let simulator = Simulator::bind_as(public_url.as_deref(), &listen, &webhook_base).await?;
     if let Some(folder) = app_store_files {
-        simulator.write_app_store_files(&folder)?;
+        simulator.write_files(&folder)?;
     }
     let mut out = std::io::stdout();
     writeln!(out, "listening on http://{}", simulator.address())

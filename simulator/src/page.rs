@@ -77,6 +77,12 @@ const INDEX: &str = r#"<p>This program plays the providers that nbbang talks to.
 <li>API base URL: <code>/app-store</code>, and <code>/app-store-sandbox</code> for what was bought in the sandbox; <a href="/__sim/app-store/api-key">ids</a> and <a href="/__sim/app-store/api-key.p8">key</a> for its tokens</li>
 <li><a href="/__sim/app-store/consumption">What was said about consumption</a></li>
 </ul>
+<h2>Push services</h2>
+<ul>
+<li>APNs: base URL <code>/apns</code>, over HTTP/2 without TLS; <a href="/__sim/apns/key">ids</a> and <a href="/__sim/apns/key.p8">key</a> for its tokens</li>
+<li>FCM: base URL <code>/fcm</code>; <a href="/__sim/fcm/service-account.json">its service account</a></li>
+<li><a href="/__sim/pushes">What phones show</a></li>
+</ul>
 <h2>Control</h2>
 <dl>
 <dt><code>POST /__sim/login</code></dt><dd><code>{provider: apple|kakao, subject, audience?, nonce?, nickname?, email?, tamper?}</code>: what the phone gets from the issuer</dd>
@@ -87,6 +93,7 @@ const INDEX: &str = r#"<p>This program plays the providers that nbbang talks to.
 <dt><code>POST /__sim/app-store/notifications</code></dt><dd><code>{type, subtype?, notification_uuid?, purchase: {…as above}, renewal_claims?, renewal_tamper?, claims?, tamper?, deliver?}</code>: the body of a notification about a purchase; with <code>deliver</code> it is sent, too</dd>
 <dt><code>POST /__sim/app-store/purchases</code></dt><dd><code>{…as for transactions}</code>: somebody buys, and the notification is sent; later <code>POST /__sim/app-store/purchases/{transaction_id}/{event}</code> with <code>{claims?, renewal_claims?}</code>: renewal, failure, grace, cancellation, expiry, refund, refund-reversal, consumption-request</dd>
 <dt><code>PUT /__sim/app-store/ocsp</code></dt><dd><code>{leaf?, intermediate?}</code>: what is said of the certificates: good, revoked, unknown, forged, forged_revoked, stale, other_serial, unauthorized</dd>
+<dt><code>POST /__sim/pushes/unregister</code></dt><dd><code>{platform: ios|android, token, since_ms?, again?}</code>: the app is taken off that phone, or is back; <code>DELETE /__sim/pushes</code> clears the screens, <code>DELETE /__sim/fcm/tokens</code> ends Google's access tokens</dd>
 <dt><code>POST /__sim/faults</code></dt><dd><code>{provider, operation, when: before|after_effect, do: latency|status|reset|truncate|garbage|html|hang|wrong_body|duplicate|drop, ms?, status?, code?, text?, times?, probability?, seed?}</code>; <a href="/__sim/faults">GET</a> lists them, DELETE ends them all</dd>
 <dt><code>POST /__sim/clock</code></dt><dd><code>{advance_s?, stopped?}</code>: puts the clock forward, stops it, lets it run; <a href="/__sim/clock">GET</a> reads it</dd>
 <dt><code>GET /__sim/requests</code></dt><dd><a href="/__sim/requests">what was asked</a>; <code>?operation=</code> and <code>?provider=</code> narrow it</dd>

@@ -9,13 +9,16 @@ use crate::domain::invitation::Invitation;
 use crate::domain::location_use::{LocationSource, LocationUse};
 use crate::domain::message::Message;
 use crate::domain::party::Party;
+use crate::domain::preferences::Chosen;
 use crate::domain::report::Report;
 use crate::domain::terms::TransferAccount;
-use crate::domain::user::User;
+use crate::domain::user::{Language, User};
 use crate::storage::{
-    erasures, held, invitations, location_uses as stored_location_uses, messages, reports, users as stored_users, using,
+    devices, erasures, held, invitations, location_uses as stored_location_uses, messages, preferences, reports,
+    users as stored_users, using,
 };
 
+pub use crate::storage::devices::Device;
 pub use crate::storage::held::{Identity, SignIn, TrustEntry};
 
 pub struct Export {
@@ -23,6 +26,8 @@ pub struct Export {
     pub user: users::Me,
     pub identities: Vec<Identity>,
     pub sessions: Vec<SignIn>,
+    pub devices: Vec<Device>,
+    pub preferences: (Chosen, Language),
     pub blocked: Vec<Id<User>>,
     pub reports: Vec<Report>,
     pub invitations: Vec<Invitation>,
@@ -66,6 +71,8 @@ pub async fn export(app: &App, user: Id<User>) -> Result<Export> {
             user: profile,
             identities: held::identities(main, user).await?,
             sessions: held::sessions(main, user).await?,
+            devices: devices::of(main, user).await?,
+            preferences: preferences::find(main, user).await?.ok_or(Code::Unauthenticated)?,
             blocked: stored_users::blocks_of(main, user).await?.by_him,
             reports: reports::of(main, user).await?,
             invitations: invitations::of(main, user).await?,

@@ -9,6 +9,7 @@ pub mod books;
 pub mod boosts;
 pub mod cached;
 pub mod clock;
+pub mod devices;
 pub mod entitlements;
 pub mod erasure;
 pub mod events;
@@ -28,7 +29,9 @@ pub mod parties;
 pub mod payments;
 pub mod pictures;
 pub mod places;
+pub mod preferences;
 pub mod purchases;
+pub mod pushes;
 pub mod reads;
 pub mod refunds;
 pub mod relay;
@@ -59,8 +62,9 @@ use crate::app::keys::Keys;
 use crate::app::limits::Limits;
 use crate::app::location_uses::LocationUses;
 use crate::app::news::News;
-use crate::app::reads::Reads;
 use crate::app::pictures::Pictures;
+use crate::app::pushes::Pushers;
+use crate::app::reads::Reads;
 use crate::app::store::Store;
 use crate::app::vault::Vault;
 use crate::config::{self, Config};
@@ -98,6 +102,8 @@ pub struct App {
     kakao_login: Option<KakaoLogin>,
     /// None: nothing is sold.
     store: Option<Store>,
+    /// None: nobody is told anything.
+    pushers: Option<Pushers>,
     /// What nobody may say to others.
     words: WordList,
     location_uses: LocationUses,
@@ -131,6 +137,7 @@ impl App {
         let apple_login = auth::apple_login(&config.apple_login, files.apple_login.as_ref()).map_err(told)?;
         let kakao_login = auth::kakao_login(&config.kakao_login).map_err(told)?;
         let store = Store::open(&config, files.app_store_api.as_ref())?;
+        let pushers = pushes::open(&config, &files).map_err(told)?;
         let words = wordlists::open(&config)?;
         databases.load_map().await.map_err(told)?;
         let ids = Ids::start(Arc::clone(databases.main_database()), clock::real_ms).await.map_err(told)?;
@@ -163,6 +170,7 @@ impl App {
             apple_login,
             kakao_login,
             store,
+            pushers,
             words,
             location_uses: LocationUses::default(),
             pictures: Pictures::default(),

@@ -10,6 +10,8 @@ pub struct News {
     pub events: Bell,
     /// There is something to ask the payment provider for.
     pub money: Bell,
+    /// There is something to tell people on their phones.
+    pub pushes: Bell,
 }
 
 #[derive(Default)]

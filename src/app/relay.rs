@@ -1,14 +1,18 @@
-//! Passes on what has happened in parties: to "my parties", the hosting slots and people's trust in the main database. Any row may be passed
+//! Passes on what has happened in parties: to "my parties", the hosting slots, people's phones and their trust in the main database. Any row may be passed
 //! on twice or out of order; the newest version wins.
 
-use crate::app::{App, trust};
+use sqlx::PgConnection;
+
+use crate::app::{App, pushes, trust};
 use crate::domain::error::Result;
 use crate::domain::id::Id;
 use crate::domain::party::Party;
+use crate::domain::user::User;
 use crate::stop_point;
 use crate::storage::cache::CacheKey;
 use crate::storage::databases::Database;
-use crate::storage::{hosting, my_parties, outbox, using};
+use crate::storage::tx::Tx;
+use crate::storage::{hosting, my_parties, outbox, patiently, pushes as stored_pushes, users, using};
 
 /// Passes on what is waiting; says of how many parties. One whose news cannot be passed on does not hold up the others.
 pub async fn relay(app: &App, limit: i64) -> Result<usize> {
@@ -43,12 +47,27 @@ async fn pass_on(app: &App, database: &Database, parties: &[Id<Party>]) -> Resul
     let mut versions: Vec<(Id<Party>, i64)> = copies.iter().map(|copy| (copy.summary.party_id, copy.version)).collect();
     versions.dedup();
     let of = |ended| copies.iter().filter(move |copy| copy.ended == ended).map(|copy| copy.summary.party_id);
-    let copy = async |main: &mut _| {
+    let copy = async |main: &mut PgConnection| {
         my_parties::save(main, &copies).await?;
         hosting::release(main, &of(true).collect::<Vec<_>>()).await?;
         hosting::confirm(main, &of(false).collect::<Vec<_>>()).await
     };
-    using(&app.databases.main(), copy).await?;
+    // Also after the versions were read; what comes on top is told again, and stands there already.
+    let told = pushes::told(app, database, parties).await?;
+    if told.is_empty() {
+        using(&app.databases.main(), copy).await?;
+    } else {
+        let users: Vec<Id<User>> = copies.iter().map(|copy| copy.user).collect();
+        patiently(async {
+            let mut main = Tx::begin(&app.databases.main()).await?;
+            users::hold(&mut main, &users).await?;
+            copy(&mut main).await?;
+            stored_pushes::insert(&mut main, &told, app.clock.now()).await?;
+            main.commit().await
+        })
+        .await?;
+        app.news.pushes.ring();
+    }
     // After the versions were read: what they say is there by now.
     trust::pass_on(app, database, parties).await?;
     stop_point!("relay.passed_on");

@@ -65,7 +65,7 @@ pub async fn unblock(app: &App, user: Id<User>, other: Id<User>) -> Result<()> {
 }
 
 /// No outbox repeats this one.
-async fn forget(app: &App, keys: Vec<CacheKey>) {
+pub(super) async fn forget(app: &App, keys: Vec<CacheKey>) {
     app.cache.forget(&keys).await;
     app.cache.forget_later(keys);
 }

@@ -10,9 +10,11 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::EncodingKey;
-use secrecy::{SecretBox, SecretSlice};
+use secrecy::{ExposeSecret, SecretBox, SecretSlice, SecretString};
+use serde::Deserialize;
 
 use crate::config::Config;
+use crate::config::read::provider;
 
 pub const DEV_JWT: &str = ".dev/jwt.pem";
 pub const DEV_DATA: &str = ".dev/data.key";
@@ -27,6 +29,20 @@ pub struct Keys {
     pub apple_login: Option<SecretSlice<u8>>,
     /// Likewise.
     pub app_store_api: Option<SecretSlice<u8>>,
+    /// Likewise.
+    pub apns: Option<SecretSlice<u8>>,
+    pub fcm: Option<ServiceAccount>,
+}
+
+/// The file of a service account, as Google gives it, as far as we need it.
+#[derive(Debug, Deserialize)]
+pub struct ServiceAccount {
+    pub project_id: String,
+    pub private_key_id: String,
+    /// An RSA key, PEM.
+    pub private_key: SecretString,
+    pub client_email: String,
+    pub token_uri: String,
 }
 
 /// Reads the key files; in dev mode it makes those of `.dev/` first, if they are not there.
@@ -44,7 +60,8 @@ pub fn load(config: &Config) -> Result<Keys, Vec<String>> {
     let mut gather = |name: &str, file: &Path, error: String| {
         mistakes.push(format!("The key file {} of {name} {error}.", file.display()));
     };
-    let mut keys = Keys { jwt: Vec::new(), data: Vec::new(), apple_login: None, app_store_api: None };
+    let mut keys =
+        Keys { jwt: Vec::new(), data: Vec::new(), apple_login: None, app_store_api: None, apns: None, fcm: None };
     for file in &config.keys.jwt {
         match read(file).and_then(|content| jwt(&content)) {
             Ok(key) => keys.jwt.push(key),
@@ -67,6 +84,18 @@ pub fn load(config: &Config) -> Result<Keys, Vec<String>> {
         match read(file).and_then(p8) {
             Ok(key) => keys.app_store_api = Some(key),
             Err(error) => gather("NBBANG_APP_STORE_API_KEY_FILE", file, error),
+        }
+    }
+    if let Some(file) = &config.apns.key_file {
+        match read(file).and_then(p8) {
+            Ok(key) => keys.apns = Some(key),
+            Err(error) => gather("NBBANG_APNS_KEY_FILE", file, error),
+        }
+    }
+    if let Some(file) = &config.fcm.credentials_file {
+        match read(file).and_then(|content| service_account(&content, config)) {
+            Ok(account) => keys.fcm = Some(account),
+            Err(error) => gather("NBBANG_FCM_CREDENTIALS_FILE", file, error),
         }
     }
     if mistakes.is_empty() { Ok(keys) } else { Err(mistakes) }
@@ -98,6 +127,14 @@ fn p8(content: Vec<u8>) -> Result<SecretSlice<u8>, String> {
         Ok(_) => Ok(content.into()),
         Err(_) => Err("must be the .p8 file as Apple gives it (an EC key in PEM)".to_owned()),
     }
+}
+
+fn service_account(content: &[u8], config: &Config) -> Result<ServiceAccount, String> {
+    let must = "must be the JSON file of a service account, as Google gives it";
+    let account: ServiceAccount = serde_json::from_slice(content).map_err(|_| must)?;
+    EncodingKey::from_rsa_pem(account.private_key.expose_secret().as_bytes()).map_err(|_| must)?;
+    provider(&account.token_uri, config.process.mode).map_err(|why| format!("has a token_uri that {why}"))?;
+    Ok(account)
 }
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";

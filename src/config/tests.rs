@@ -88,6 +88,12 @@ fn prod_refuses_what_is_for_play() {
     }
     assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_KAKAO_REST_API_KEY", "simulator")]]).len(), 1);
     assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_KAKAO_BASE_URL", "http://127.0.0.1:8090/kakao")]]).len(), 1);
+    for (name, url) in
+        [("NBBANG_APNS_BASE_URL", "http://127.0.0.1:8090/apns"), ("NBBANG_FCM_BASE_URL", "https://localhost/fcm")]
+    {
+        let told = mistakes(&[DATABASES, PROD, &[(name, url)]]).join(" ");
+        assert!(told.contains("a simulator's"), "{told}");
+    }
     assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_JWT_KEY_FILES", " , ")]]).len(), 1, "no file at all");
     assert_eq!(mistakes(&[DATABASES, PROD, &[("NBBANG_MODE", "production")]]).len(), 1);
 }
@@ -118,6 +124,8 @@ fn settings_that_belong_together_come_together() {
     for (name, value) in [
         ("NBBANG_APPLE_LOGIN_TEAM_ID", "team"),
         ("NBBANG_APP_STORE_API_KEY_ID", "id"),
+        ("NBBANG_APNS_TOPIC", "app.nbbang"),
+        ("NBBANG_FCM_CREDENTIALS_FILE", "account.json"),
         ("NBBANG_APP_STORE_BUNDLE_ID", "app.nbbang"),
         ("NBBANG_OPS_LISTEN", "127.0.0.1:8080"),
     ] {

@@ -64,8 +64,7 @@ impl Class {
     /// Whether each process counts by itself: what is cheap is not worth a question to Redis, which would cost as much as the
     /// answer itself. Of several processes each then allows the quota.
     pub const fn is_local(self) -> bool {
-        matches!(self, Self::Read | Self::Search)
-        matches!(self, Self::Read | Self::Search | Self::Map | Self::Page)
+        matches!(self, Self::Read | Self::Search | Self::Page)
     }
 }
 

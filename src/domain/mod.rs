@@ -1,6 +1,7 @@
 //! The rules: pure Rust without async, input, output, a clock or randomness of its own.
 
 pub mod books;
+pub mod device;
 pub mod dispute;
 pub mod error;
 pub mod event;
@@ -19,7 +20,9 @@ pub mod order;
 pub mod party;
 pub mod payment;
 pub mod place;
+pub mod preferences;
 pub mod purchase;
+pub mod push;
 pub mod refund;
 pub mod report;
 pub mod split;

@@ -167,6 +167,14 @@ fn operators(shape: &str) -> Option<Value> {
             },
             "identities": [{"provider": "apple", "subject": "001234.0a1b2c3d", "created_at": "2026-11-24T12:30:00.000Z"}],
             "sessions": [{"created_at": "2026-11-24T12:30:00.000Z"}],
+            "devices": [{
+                "device_id": "2f1a7c1e-iphone", "platform": "ios",
+                "push_token": "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad",
+                "registered_at": "2026-12-01T10:30:00.000Z",
+            }],
+            "preferences": {
+                "push": {"party": true, "member": true, "money": true, "reminder": true, "message": true}, "language": "ko",
+            },
             "blocked_user_ids": [GUEST],
             "reports": [],
             "invitations": [{

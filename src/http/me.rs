@@ -13,10 +13,12 @@ use crate::domain::party::Party;
 use crate::domain::terms::{Pickup, TransferAccount};
 use crate::domain::trust::TrustKind;
 use crate::errors;
+use crate::http::devices::DeviceView;
 use crate::http::extract::{Caller, Holder, Json};
 use crate::http::invitations::InvitationMadeView;
 use crate::http::orders::OrderView;
 use crate::http::parties::PartyView;
+use crate::http::preferences::Preferences;
 use crate::http::reports::ReportView;
 use crate::http::schema::{MessageId, PartyId, Timestamp, UserId};
 use crate::http::users::Me;
@@ -30,6 +32,9 @@ pub struct Export {
     identities: Vec<IdentityView>,
     /// Where he has signed in.
     sessions: Vec<SignInView>,
+    /// Phones on which he is told things.
+    devices: Vec<DeviceView>,
+    preferences: Preferences,
     /// Whom he keeps away.
     blocked_user_ids: Vec<UserId>,
     /// What he has reported.
@@ -143,6 +148,8 @@ impl From<export::Export> for Export {
             exported_at: export.at.into(),
             identities: export.identities.into_iter().map(identity).collect(),
             sessions: export.sessions.into_iter().map(sign_in).collect(),
+            devices: export.devices.into_iter().map(DeviceView::from).collect(),
+            preferences: export.preferences.into(),
             blocked_user_ids: export.blocked,
             reports: export.reports.into_iter().map(ReportView::from).collect(),
             invitations: export.invitations.into_iter().map(InvitationMadeView::from).collect(),

@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod devices;
 mod docs;
 mod edge;
 mod error;
@@ -19,6 +20,7 @@ mod pages;
 mod parties;
 mod payments;
 mod places;
+mod preferences;
 mod purchases;
 mod quotes;
 mod reports;
@@ -62,6 +64,10 @@ fn configure(routes: &mut ServiceConfig, dev: bool) {
     routes.service(users::get_user);
     routes.service(users::put_block);
     routes.service(users::delete_block);
+    routes.service(devices::put_device);
+    routes.service(devices::delete_device);
+    routes.service(preferences::get_preferences);
+    routes.service(preferences::patch_preferences);
     routes.service(search::list_my_parties);
 
     routes.service(parties::create_party);

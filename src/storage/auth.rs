@@ -149,10 +149,12 @@ pub async fn is_refresh_token_used(conn: &mut PgConnection, hash: &[u8; 32]) -> 
     bounded(used.fetch_one(conn)).await
 }
 
-/// Ends a session: none of its refresh tokens counts any more, and within seconds no access token does.
+/// Ends a session: none of its refresh tokens counts any more, within seconds no access token does, and its phone is told
+/// nothing more.
 pub async fn revoke(conn: &mut PgConnection, session: Id<Session>, now: Time) -> Result<()> {
     let update = sqlx::query!(
-        "with ended as (update sessions set revoked_at = $2 where id = $1 and revoked_at is null returning id)
+        "with ended as (update sessions set revoked_at = $2 where id = $1 and revoked_at is null returning id),
+         silent as (delete from devices where session_id in (select id from ended))
          insert into ended_sessions (session_id, ended_at) select id, $2 from ended on conflict do nothing",
         session.raw(),
         now,

@@ -119,7 +119,10 @@ pub async fn erase(
         real,
     );
     bounded(ended.execute(&mut **tx)).await?;
+    // And with them his phones.
     bounded(sqlx::query!("delete from sessions where user_id = $1", id).execute(&mut **tx)).await?;
+    bounded(sqlx::query!("delete from preferences where user_id = $1", id).execute(&mut **tx)).await?;
+    bounded(sqlx::query!("delete from pushes where user_id = $1", id).execute(&mut **tx)).await?;
     let apart = sqlx::query_scalar!(
         r#"with gone as (delete from blocks where user_id = $1 or blocked_id = $1 returning user_id, blocked_id)
            select distinct case user_id when $1 then blocked_id else user_id end as "id!" from gone"#,

@@ -66,6 +66,17 @@ pub async fn find(conn: &mut PgConnection, id: Id<Party>) -> Result<Option<Party
     Ok(document.map(|Json(document)| document.assemble()))
 }
 
+/// Parties, for a look.
+pub async fn find_all(conn: &mut PgConnection, ids: &[Id<Party>]) -> Result<Vec<Party>> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
+    let documents = sqlx::query_scalar!(
+        r#"select party_document(id) as "document: Json<Document>" from unnest($1::bigint[]) as x (id)"#,
+        &ids,
+    );
+    let documents = documents.fetch_all(conn).await?.into_iter().flatten();
+    Ok(documents.map(|Json(document)| document.assemble()).collect())
+}
+
 /// The party, for a command: nobody else changes it until the transaction ends. Takes the shard's fence.
 pub async fn lock(conn: &mut PgConnection, id: Id<Party>) -> Result<Locked> {
     let document =

@@ -120,6 +120,11 @@ kept! {
     "delete from ended_sessions where ctid = any (array(
          select ctid from ended_sessions where ended_at < $1 order by ended_at limit $2 for update skip locked))"
 
+    // As long as the events that they came from: news that is passed on twice must find them.
+    Main, "pushes": Duration::days(7), "they were worth nothing any more", Rules;
+    "delete from pushes where ctid = any (array(
+         select ctid from pushes where expires_at < $1 order by expires_at limit $2 for update skip locked))"
+
     // At least six months by article 16(2) of the Location Information Act; no six months are longer than 184 days.
     Main, "the record of the use of positions, without the positions": Duration::days(184), "the use", Rules;
     "delete from location_uses where ctid = any (array(

@@ -6,7 +6,7 @@ use crate::domain::Time;
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
 use crate::domain::user::{Blocks, Language, User};
-use crate::storage::bounded;
+use crate::storage::{bounded, tx::Tx};
 
 pub async fn insert(conn: &mut PgConnection, user: &User) -> Result<()> {
     bounded(sqlx::query!(
@@ -65,6 +65,14 @@ pub async fn exists(conn: &mut PgConnection, id: Id<User>) -> Result<bool> {
         id.raw()
     );
     bounded(there.fetch_one(conn)).await
+}
+
+/// Keeps these users until the transaction ends, in the order in which everybody takes more than one of them.
+pub async fn hold(tx: &mut Tx, users: &[Id<User>]) -> Result<()> {
+    let users: Vec<i64> = users.iter().map(|user| user.raw()).collect();
+    let hold = sqlx::query!("select from users where id = any($1) order by id for key share", &users);
+    bounded(hold.execute(&mut **tx)).await?;
+    Ok(())
 }
 
 /// Nothing happens when it is so already, or when a token has outlived its user.

@@ -26,9 +26,25 @@ const COME_BACK_MS: u64 = 1000;
 const BREATH: Duration = Duration::from_millis(100);
 
 /// A connection pool that follows no redirect (reqwest would send a payment's key to wherever one points), repeats
-/// nothing and uses no proxy.
-#[expect(clippy::disallowed_methods, reason = "this is the one outbound client")]
+/// nothing and uses no proxy. In HTTP/1.1.
 pub fn http() -> Result<reqwest::Client> {
+    built(builder().http1_only())
+}
+
+/// As [`http`], in HTTP/2 from the first byte on, with TLS or without it: one connection for all requests, which is kept open, as
+/// Apple wants it, and looked after.
+pub fn http2() -> Result<reqwest::Client> {
+    let builder = builder()
+        .http2_prior_knowledge()
+        .http2_keep_alive_interval(Duration::from_mins(1))
+        .http2_keep_alive_timeout(Duration::from_secs(10))
+        .http2_keep_alive_while_idle(true)
+        .pool_idle_timeout(Duration::from_hours(1));
+    built(builder)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one outbound client")]
+fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -36,8 +52,10 @@ pub fn http() -> Result<reqwest::Client> {
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(Duration::from_secs(20))
         .user_agent(concat!("nbbang/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| Error::internal(Code::Internal, error))
+}
+
+fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
+    builder.build().map_err(|error| Error::internal(Code::Internal, error))
 }
 
 /// Until when the whole request, of which a call is a part, has to be done.

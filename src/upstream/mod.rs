@@ -1,10 +1,12 @@
 //! The providers we call: one file each, and the few ways in which a call can go wrong.
 
+pub mod apns;
 pub mod app_store;
 pub mod apple_login;
 mod breaker;
 mod budget;
 pub mod client;
+pub mod fcm;
 pub mod kakao_local;
 pub mod kakao_login;
 pub mod oidc;
@@ -13,6 +15,7 @@ mod quota;
 mod scripted;
 pub mod toss;
 
+use crate::domain::Time;
 use crate::domain::error::Decline;
 
 /// What a provider's answer, or the lack of one, means to us. Only `Unknown` leaves open whether it was done; a call
@@ -35,6 +38,17 @@ pub enum Fault {
     Already,
     /// Ours: our key or our request. The provider's code, for the log.
     Refused(String),
+}
+
+/// What a push service says of a note that has reached it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// On its way.
+    Taken,
+    /// The app is not on that phone any more, and since when, if they say.
+    Gone { since: Option<Time> },
+    /// This note, or this phone's token, is nothing for them, also later. The provider's code, for the log.
+    Unfit(String),
 }
 
 /// Why an outcome is unknown.

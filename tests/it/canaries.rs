@@ -14,7 +14,7 @@ use crate::sign_in::NONCE;
 use crate::world::{World, world};
 
 /// Places to four decimals, which is some ten metres.
-const FIXED: [&str; 26] = [
+const FIXED: [&str; 29] = [
     // Where the food is, and of a searcher.
     "37.4981",
     "127.0277",
@@ -43,6 +43,10 @@ const FIXED: [&str; 26] = [
     // Keys of the providers.
     "test_sk_canary",
     "simulator-canary",
+    // Phones, and what the push services give us.
+    "canary-push-token",
+    "ca9a51ca9a51",
+    "ya29.simulator",
 ];
 const SPOT: [f64; 2] = [37.498_137_219, 127.027_719_463];
 const SEARCHER: &str = "lat=37.49911317&lng=127.02633171";
@@ -56,7 +60,7 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    async fn open(world: &'a World, root: &std::path::Path) -> Self {
+    async fn open(world: &'a World, root: &std::path::Path, phones: Vec<(&'static str, String)>) -> Self {
         let settings = [
             ("NBBANG_LOG", "trace".to_owned()),
             ("NBBANG_TOSS_SECRET_KEY", "test_sk_canary".to_owned()),
@@ -67,6 +71,7 @@ impl<'a> Stage<'a> {
             ("NBBANG_APP_STORE_BUNDLE_ID", "com.example.nbbang".to_owned()),
             ("NBBANG_APP_STORE_APP_APPLE_ID", "1234567890".to_owned()),
         ];
+        let settings: Vec<_> = settings.into_iter().chain(phones).collect();
         let server = Server::with_settings(world, &settings).await;
         let secrets = FIXED.iter().map(|word| (*word).to_owned()).chain([NONCE.to_owned()]);
         let basic = BASE64_STANDARD.encode("test_sk_canary:").trim_end_matches('=').to_owned();
@@ -169,7 +174,8 @@ async fn nothing_personal_and_no_secret_is_in_the_log() {
         let root = std::env::temp_dir().join(format!("nbbang-root-{}.der", nbbang::app::random()));
         let der = world.client.get(format!("{}/__sim/app-store/root.der", world.simulator)).send().await.unwrap();
         std::fs::write(&root, der.bytes().await.unwrap()).unwrap();
-        let stage = Stage::open(&world, &root).await;
+        let (phones, files) = crate::world::phone_settings(&world).await;
+        let stage = Stage::open(&world, &root, phones).await;
         let (mina, juno) =
             (stage.signs_in("apple", "canary-apple-1").await, stage.signs_in("kakao", "canary-apple-2").await);
         for person in [&mina, &juno] {
@@ -181,13 +187,27 @@ async fn nothing_personal_and_no_secret_is_in_the_log() {
             person.get("/v1/places/addresses?query=canary-query").await.expect(200);
             person.get("/v1/me/export").await.expect(200);
         }
+        let phone = json!({"platform": "android", "push_token": "canary-push-token-0001"});
+        juno.put("/v1/me/devices/phone", phone).await.expect(200);
+        let phone = json!({"platform": "ios", "push_token": "ca9a51".repeat(12)});
+        mina.put("/v1/me/devices/phone", phone).await.expect(200);
+        for provider in ["apns", "fcm"] {
+            for deed in ["reset", "garbage"] {
+                let fault = json!({"provider": provider, "operation": "send", "do": deed});
+                world.fault(fault).await;
+            }
+        }
         by_transfer(&stage, &mina, &juno).await;
         let spoiled = prepaid(&stage, &mina, &juno).await;
         bought(&stage, &mina).await;
         refused(&stage, &mina, &spoiled).await;
         unsound(&stage, &mina, &juno).await;
+        let shown = world.sim("GET", "/__sim/pushes", Value::Null).await.to_string();
+        assert!(shown.contains("canary-push-token") && shown.contains("ca9a51"), "both were told something: {shown}");
         stage.judge().await;
-        std::fs::remove_file(root).unwrap();
+        for file in files.iter().chain([&root]) {
+            std::fs::remove_file(file).unwrap();
+        }
         world.pass(20 * 60).await;
     })
     .await;

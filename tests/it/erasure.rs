@@ -13,7 +13,7 @@ impl World {
         let mut main = PgConnection::connect(&self.urls.main).await.unwrap();
         let user: i64 = person.id.parse().unwrap();
         let tables = ["identities", "sessions", "blocks", "creations", "operators", "my_parties", "host_copies"];
-        for table in tables.into_iter().chain(["location_uses"]) {
+        for table in tables.into_iter().chain(["location_uses", "devices", "preferences", "pushes"]) {
             let left: i64 =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table} where user_id = $1")))
                     .bind(user)

@@ -59,6 +59,8 @@ mod crowd;
 #[cfg(test)]
 mod databases;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod ending;
 #[cfg(test)]
 mod erasure;
@@ -117,9 +119,13 @@ mod places;
 #[cfg(test)]
 mod plus;
 #[cfg(test)]
+mod preferences;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod purchases;
+#[cfg(test)]
+mod push;
 #[cfg(test)]
 mod races;
 #[cfg(test)]

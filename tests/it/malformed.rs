@@ -2,6 +2,7 @@
 //! its 4xx and a pointer to the fault; nothing is ever a failure of ours.
 #![expect(clippy::float_arithmetic, reason = "places are not money")]
 
+use nbbang::domain::device::DeviceId;
 use serde_json::{Value, json};
 
 use crate::operations::{Ids, Operation, all, pointer, send};
@@ -62,6 +63,10 @@ async fn an_id_that_is_not_ours_is_not_found() {
             // The client itself goes one folder up, and asks for something else.
             let is_elsewhere = |id: &str| id == "%2e%2e" && operation.path.ends_with("/{code}");
             for id in bad.into_iter().filter(|id| !is_elsewhere(id)) {
+                // Phones have names that the app made up.
+                if operation.path.ends_with("{device_id}") && DeviceId::parse(id).is_some() {
+                    continue;
+                }
                 let what = format!("{} {} with {id:.30}", operation.method, operation.path);
                 let answer = send(&what, operation.request(&world, Some(&juno), &operation.with_id(id))).await;
                 assert_eq!(
@@ -137,7 +142,8 @@ async fn a_wrong_field_is_pointed_at() {
         let mut tried = 0;
         for operation in operations.iter().filter(|operation| operation.body.is_some() && !operation.is_webhook) {
             let (schema, example) = operation.body.as_ref().unwrap();
-            for (at, body) in mutations(&document, schema, example) {
+            let clears = operation.id == "patch_preferences";
+            for (at, body) in mutations(&document, schema, example, clears) {
                 let what = format!("{} {body}", operation.id);
                 let ask = operation.without_body(&world, Some(&juno), &operation.at(&ids));
                 let answer = send(&what, ask.json(&body)).await;
@@ -157,14 +163,17 @@ async fn a_wrong_field_is_pointed_at() {
 }
 
 /// The example with one thing wrong in it, and where that is.
-fn mutations(document: &Value, schema: &Value, example: &Value) -> Vec<(String, Value)> {
+/// In a merge patch whose fields can all be cleared, `null` is nothing wrong.
+fn mutations(document: &Value, schema: &Value, example: &Value, clears: bool) -> Vec<(String, Value)> {
     let mut out = Vec::new();
     let mut wrong = |at: &str, value: Value| out.push((at.to_owned(), with(example, at, value)));
     for value in [json!([]), json!("x"), json!(1), json!(true), Value::Null] {
         wrong("", value);
     }
     fields(document, schema, "", example, &mut |at, kind| {
-        wrong(at, Value::Null);
+        if !clears {
+            wrong(at, Value::Null);
+        }
         let values = match kind {
             "string" => vec![json!(1), json!(true), json!([]), json!({}), json!("\u{0}")],
             "integer" => vec![json!("1"), json!(1.5), json!(true), json!([]), json!(1e30), json!(u64::MAX)],

@@ -61,6 +61,12 @@ const ROWS: &[(&str, &str, &str)] = &[
         "insert into ended_sessions values (1000 + $2, $1)",
     ),
     (
+        "pushes",
+        "pushes",
+        "insert into pushes (user_id, party_id, kind, subject_id, edition, facts, created_at, expires_at, ended_at, outcome)
+         select max(id), 1, 'joined', 1, $2, '{}', '2026-01-01', $1, '2026-01-01', 'sent' from users",
+    ),
+    (
         "the record of the use of positions, without the positions",
         "location_uses",
         "insert into location_uses select max(id) + 0 * $2, 'places', $1 from users",

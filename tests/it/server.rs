@@ -35,6 +35,11 @@ impl Server {
         Self::with_metrics_at("127.0.0.1:0", world, "", true, settings).await
     }
 
+    /// As the above, with stop points set.
+    pub async fn with_all(world: &World, stop_points: &str, settings: &[(&str, String)]) -> Self {
+        Self::with_metrics_at("127.0.0.1:0", world, stop_points, true, settings).await
+    }
+
     async fn with_metrics_at(
         metrics: &str,
         world: &World,

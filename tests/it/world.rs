@@ -5,10 +5,12 @@ use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nbbang::app::App;
-use nbbang::config::Config;
+use nbbang::config::{self, Config};
 use nbbang::{http, jobs};
 use nbbang_simulator::Simulator;
 use serde_json::{Value, json};
@@ -48,6 +50,18 @@ pub async fn world_with<F: Future<Output = ()>>(change: impl FnOnce(&mut Config)
     world.end().await;
 }
 
+/// As `world`, where people are told things on their phones.
+pub async fn world_with_phones<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
+    // So that a service that hangs does not keep a test waiting.
+    let patience = Duration::from_secs(3);
+    let change = |config: &mut Config| config.patience.background = patience;
+    let world = Arc::new(World::with(databases().await, true, change).await);
+    test(Arc::clone(&world)).await;
+    world.settle().await;
+    world.judge().await;
+    world.end().await;
+}
+
 impl World {
     async fn new(change: impl FnOnce(&mut Config)) -> Self {
         Self::on(databases().await, change).await
@@ -55,12 +69,19 @@ impl World {
 
     /// A world on databases of the test's own making.
     pub async fn on(urls: Urls, change: impl FnOnce(&mut Config)) -> Self {
+        Self::with(urls, false, change).await
+    }
+
+    async fn with(urls: Urls, pushes: bool, change: impl FnOnce(&mut Config)) -> Self {
         let simulator = Simulator::bind("127.0.0.1:0", "http://127.0.0.1:9").await.unwrap();
         let simulator_url = format!("http://{}", simulator.address());
         tokio::spawn(simulator.run());
         let client = nbbang::upstream::client::http().unwrap();
         let mut config = config(&urls, &simulator_url);
-        let files = sells(&mut config, &client, &simulator_url).await;
+        let mut files = sells(&mut config, &client, &simulator_url).await.to_vec();
+        if pushes {
+            files.extend(reaches_phones(&mut config, &client, &simulator_url).await);
+        }
         change(&mut config);
         let app = App::start(config).await.unwrap();
         for file in files {
@@ -182,15 +203,49 @@ impl World {
     }
 }
 
-/// Purchases are those of the simulator's App Store: the files with its root and with its key.
-async fn sells(config: &mut Config, client: &reqwest::Client, simulator: &str) -> [std::path::PathBuf; 2] {
-    let file = async |name: &str| {
-        let got = client.get(format!("{simulator}/__sim/app-store/{name}")).send().await.unwrap();
-        let file = std::env::temp_dir().join(format!("nbbang-{}-{name}", nbbang::app::random()));
-        std::fs::write(&file, got.bytes().await.unwrap()).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-        file
+/// A file of the simulator's, of which only we may read.
+pub async fn file(client: &reqwest::Client, simulator: &str, path: &str) -> PathBuf {
+    let got = client.get(format!("{simulator}/__sim/{path}")).send().await.unwrap();
+    let file = std::env::temp_dir().join(format!("nbbang-{}-{}", nbbang::app::random(), path.replace('/', "-")));
+    std::fs::write(&file, got.bytes().await.unwrap()).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    file
+}
+
+/// The settings by which a process of its own reaches phones through the simulator, and the files that they name.
+pub async fn phone_settings(world: &World) -> (Vec<(&'static str, String)>, [PathBuf; 2]) {
+    let key = file(&world.client, &world.simulator, "apns/key.p8").await;
+    let account = file(&world.client, &world.simulator, "fcm/service-account.json").await;
+    let settings = vec![
+        ("NBBANG_APNS_BASE_URL", format!("{}/apns", world.simulator)),
+        ("NBBANG_APNS_KEY_ID", "SIMAPNS001".to_owned()),
+        ("NBBANG_APNS_TEAM_ID", "SIMTEAM001".to_owned()),
+        ("NBBANG_APNS_KEY_FILE", key.display().to_string()),
+        ("NBBANG_APNS_TOPIC", "com.example.nbbang".to_owned()),
+        ("NBBANG_FCM_BASE_URL", format!("{}/fcm", world.simulator)),
+        ("NBBANG_FCM_CREDENTIALS_FILE", account.display().to_string()),
+    ];
+    (settings, [key, account])
+}
+
+/// The push services are the simulator's.
+async fn reaches_phones(config: &mut Config, client: &reqwest::Client, simulator: &str) -> [PathBuf; 2] {
+    let key = file(client, simulator, "apns/key.p8").await;
+    let account = file(client, simulator, "fcm/service-account.json").await;
+    config.apns = config::Apns {
+        base_url: Some(format!("{simulator}/apns")),
+        key_id: Some("SIMAPNS001".to_owned()),
+        team_id: Some("SIMTEAM001".to_owned()),
+        key_file: Some(key.clone()),
+        topic: Some("com.example.nbbang".to_owned()),
     };
+    config.fcm = config::Fcm { base_url: Some(format!("{simulator}/fcm")), credentials_file: Some(account.clone()) };
+    [key, account]
+}
+
+/// Purchases are those of the simulator's App Store: the files with its root and with its key.
+async fn sells(config: &mut Config, client: &reqwest::Client, simulator: &str) -> [PathBuf; 2] {
+    let file = async |name: &str| file(client, simulator, &format!("app-store/{name}")).await;
     let [root, key] = [file("root.der").await, file("api-key.p8").await];
     config.app_store.root_certs = vec![root.clone()];
     config.app_store.api_base_url = Some(format!("{simulator}/app-store"));

@@ -60,7 +60,7 @@ pub async fn request(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Result<Opt
             return Ok(None);
         }
     };
-    let request = Request { method: head.method, target: head.target, headers: head.headers, body };
+    let request = Request { method: head.method, target: head.target, headers: head.headers, body, is_http2: false };
     Ok(Some(Incoming { request, keep_alive: head.keep_alive }))
 }
 

@@ -9,5 +9,6 @@ mod harness;
 mod kakao;
 mod pages;
 mod process;
+mod push;
 mod rules;
 mod webhooks;

@@ -12,7 +12,7 @@ mod transfers;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;
 
 use serde::{Deserialize, Serialize};
 

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use super::body::fault;
+use crate::domain::device::DeviceId;
 use crate::domain::error::{Code, Error, FieldFault, Result};
 use crate::domain::id::Id;
 use crate::domain::invitation::InvitationCode;
@@ -33,6 +34,16 @@ impl FromRequest for Path<InvitationCode> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let code = request.match_info().get("code").and_then(InvitationCode::parse);
         ready(code.map(Path).ok_or_else(|| Code::NotFound.into()))
+    }
+}
+
+impl FromRequest for Path<DeviceId> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = request.match_info().iter().next().and_then(|(_, text)| DeviceId::parse(text));
+        ready(id.map(Path).ok_or_else(|| Code::NotFound.into()))
     }
 }
 
