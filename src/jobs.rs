@@ -45,6 +45,7 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     jobs.spawn(job("areas", SECOND, None).repeat(|app| async move { areas::name_all(&app, AREAS).await }));
     jobs.spawn(job("boosts", TEN_SECONDS, None).repeat(|app| async move { boosts::finish(&app, BATCH).await }));
     jobs.spawn(job("trust", SECOND, Some(events)).repeat(|app| async move { trust::spread(&app, BATCH).await }));
+    jobs.spawn(job("chat", SECOND, None).repeat(|app| async move { pushes::tell_messages(&app, BATCH).await }));
     jobs.spawn(job("pushes", SECOND, Some(told)).repeat(|app| async move { pushes::send_due(&app, BATCH).await }));
     jobs.spawn(job("erasures", SECOND, None).repeat(|app| async move { erasure::finish_all(&app, BATCH).await }));
     jobs.spawn(job("steps", TEN_MINUTES, None).repeat(|app| async move { trust::step_all(&app, BATCH).await }));
@@ -64,6 +65,7 @@ pub async fn settle(app: &Arc<App>) -> Result<()> {
             + areas::name_all(app, AREAS).await?
             + boosts::finish(app, BATCH).await?
             + relay::relay(app, BATCH).await?
+            + pushes::tell_messages(app, BATCH).await?
             + pushes::send_due(app, BATCH).await?
             + trust::step_all(app, BATCH).await?
             + trust::spread(app, BATCH).await?
@@ -95,7 +97,7 @@ impl Job {
             let rung = async { if let Some(bell) = bell { bell.await } else { pending().await } };
             let done = work(Arc::clone(&app)).await;
             let ok = if done.is_ok() { "true" } else { "false" };
-            metrics::counter!("nbbang_jobs_total", "job" => name, "ok" => ok).increment(1);
+            metrics::counter!("nbbang_jobs_total", "name" => name, "ok" => ok).increment(1);
             match done {
                 Ok(0) => {}
                 Ok(_) => continue,

@@ -17,12 +17,15 @@ create table messages (
     key text not null,
     fingerprint bytea not null,
     created_at timestamptz not null,
+    -- When the others' phones were told.
+    told_at timestamptz,
     constraint messages_seq unique (party_id, seq),
     constraint messages_client_key unique (party_id, user_id, client_key),
     constraint messages_key unique (party_id, user_id, key)
 );
 
 create index messages_created on messages (created_at);
+create index messages_untold on messages (created_at) where told_at is null;
 create index messages_user on messages (user_id);
 
 -- How far each member has read, and when he was last there; written back in batches, so some seconds of it may be lost.

@@ -20,6 +20,7 @@ use crate::domain::user::User;
 use crate::stop_point;
 use crate::storage::databases::Database;
 use crate::storage::devices::{self, Device};
+use crate::storage::messages;
 use crate::storage::parties as stored_parties;
 use crate::storage::pushes::{self, Outcome, Recipient, Waiting};
 use crate::storage::using;
@@ -95,6 +96,43 @@ pub(super) async fn told(app: &App, database: &Database, parties: &[Id<Party>]) 
         told.extend(push::told(party, &commits, now));
     }
     Ok(told)
+}
+
+/// Has those told who have not read what was said in their parties; says how many messages that were.
+pub async fn tell_messages(app: &App, limit: i64) -> Result<usize> {
+    if app.pushers.is_none() {
+        return Ok(0);
+    }
+    let mut count = 0;
+    for database in app.databases.party_databases() {
+        count += database.done(tell_messages_of(app, database, limit).await);
+    }
+    Ok(count)
+}
+
+async fn tell_messages_of(app: &App, database: &Database, limit: i64) -> Result<usize> {
+    let now = app.clock.now();
+    let (untold, parties) = using(&database.pool(), async |conn| {
+        let untold = messages::untold(conn, now - WORTH, limit).await?;
+        let mut parties: Vec<Id<Party>> = untold.iter().map(|message| message.party_id).collect();
+        parties.sort_unstable();
+        parties.dedup();
+        Ok((untold, stored_parties::find_all(conn, &parties).await?))
+    })
+    .await?;
+    let of = |message: &messages::Untold| {
+        let party = parties.iter().find(|party| party.id == message.party_id);
+        party.map(|party| push::told_of_message(party, message.user_id, message.created_at, &message.read_by))
+    };
+    let told: Vec<Push> = untold.iter().filter_map(of).flatten().collect();
+    using(&app.databases.main(), async |main| pushes::insert(main, &told, now).await).await?;
+    stop_point!("messages.told");
+    let ids: Vec<_> = untold.iter().map(|message| message.id).collect();
+    if !ids.is_empty() {
+        using(&database.pool(), async |conn| messages::told(conn, &ids, now).await).await?;
+        app.news.pushes.ring();
+    }
+    Ok(ids.len())
 }
 
 /// Sends what is due; says how many were looked at.

@@ -31,7 +31,7 @@ pub fn pause(tries: i32) -> Duration {
 }
 
 crate::words! {
-    /// What a push says. What is said in a party's chat will be one more, of `Topic::Message`.
+    /// What a push says.
     pub enum PushKind {
         // To the host.
         Joined => "joined",
@@ -53,6 +53,8 @@ crate::words! {
         // To both.
         Arrived => "arrived",
         Cancelled => "cancelled",
+        // Of the chat.
+        Message => "message",
         // Reminders.
         DeadlineNear => "deadline_near",
         UnpaidSeat => "unpaid_seat",
@@ -65,6 +67,7 @@ impl PushKind {
     pub const fn topic(self) -> Topic {
         match self {
             Self::Joined | Self::Left => Topic::Member,
+            Self::Message => Topic::Message,
             Self::TransferSent
             | Self::TransferReceived
             | Self::TransferDisputed
@@ -189,6 +192,24 @@ pub fn told(party: &Party, commits: &[Commit], now: Time) -> Vec<Push> {
     }
     pushes.extend(reminders::planned(party, now));
     pushes
+}
+
+/// Who of a party is told that somebody has said something in it: once a minute at the most, and not what he has read already.
+pub fn told_of_message(party: &Party, author: Id<User>, at: Time, read_by: &[Id<User>]) -> Vec<Push> {
+    let members = party.orders.iter().filter(|order| order.counts()).map(|order| order.user_id);
+    let others = members.filter(|user| *user != author && !read_by.contains(user));
+    let push = |user_id| Push {
+        user_id,
+        party_id: party.id,
+        kind: PushKind::Message,
+        subject: Subject::Party(party.id),
+        edition: at.unix_timestamp() / 60,
+        about: Some(author),
+        facts: facts(party),
+        due_at: at,
+        expires_at: at + WORTH,
+    };
+    others.map(push).collect()
 }
 
 struct News<'a> {

@@ -1,6 +1,8 @@
 //! The examples of the OpenAPI document: one evening of one party, told in the shapes of the contract. The committed document
 //! has placeholders for ids and times; a server in development puts real ones in their place (`docs.rs`).
 
+mod export;
+
 use serde_json::{Map, Value, json};
 
 /// A person, a party that one can join, an order of one's own and the party that it is in, a payment.
@@ -159,37 +161,7 @@ fn operators(shape: &str) -> Option<Value> {
         "PayoutsPage" => json!({"items": [with(payout, json!({"open_disputes": 0}))]}),
         "PayoutDecision" => json!({"outcome": "paid", "amount_krw": 26_000, "note": "KB 20261202-0001"}),
         "PayoutView" => with(payout, json!({"paid_at": "2026-12-02T12:00:00.000Z"})),
-        "Export" => json!({
-            "exported_at": "2026-12-01T13:00:00.000Z",
-            "me": {
-                "id": USER, "nickname": "민아", "trust": 51, "created_at": "2026-11-24T12:30:00.000Z",
-                "app_account_token": "0b0f3a52-7f4e-4c1b-9a53-7f1f0f3f9f10", "language": "ko",
-            },
-            "identities": [{"provider": "apple", "subject": "001234.0a1b2c3d", "created_at": "2026-11-24T12:30:00.000Z"}],
-            "sessions": [{"created_at": "2026-11-24T12:30:00.000Z"}],
-            "devices": [{
-                "device_id": "2f1a7c1e-iphone", "platform": "ios",
-                "push_token": "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad",
-                "registered_at": "2026-12-01T10:30:00.000Z",
-            }],
-            "preferences": {
-                "push": {"party": true, "member": true, "money": true, "reminder": true, "message": true}, "language": "ko",
-            },
-            "blocked_user_ids": [GUEST],
-            "reports": [],
-            "invitations": [{
-                "code": CODE, "party_id": PARTY, "created_at": "2026-12-01T10:30:00.000Z",
-                "expires_at": "2026-12-02T10:30:00.000Z",
-            }],
-            "trust": [{"kind": "completed", "points": 1, "entered_at": "2026-12-01T12:00:00.000Z"}],
-            "location_uses": [{"purpose": "nearby_parties", "acquired_from": "app", "used_at": "2026-12-01T10:00:00.000Z"}],
-            "hosted": [{
-                "party": party("open"),
-                "pickup": {"lat": 37.498_1, "lng": 127.027_6, "label": "강남역 11번 출구", "memo": "편의점 앞 의자"},
-            }],
-            "orders": [host_order(false)],
-            "messages": [],
-        }),
+        "Export" => export::export(),
         "NewSuspension" => json!({"note": "반복된 사기 신고"}),
         "SuspensionView" => json!({
             "user_id": USER, "note": "반복된 사기 신고", "suspended_at": "2026-12-01T13:00:00.000Z",

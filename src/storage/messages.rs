@@ -229,6 +229,58 @@ pub async fn save_reads(conn: &mut PgConnection, reads: &[(Id<Party>, Read)]) ->
     Ok(())
 }
 
+/// A message that phones have not been told of.
+pub struct Untold {
+    pub id: Id<Message>,
+    pub party_id: Id<Party>,
+    pub user_id: Id<User>,
+    pub created_at: Time,
+    /// Who has read it by now.
+    pub read_by: Vec<Id<User>>,
+}
+
+/// Those that live here, the oldest first; none from before `since`.
+pub async fn untold(conn: &mut PgConnection, since: Time, limit: i64) -> Result<Vec<Untold>> {
+    let rows = sqlx::query!(
+        r#"
+        select
+            m.id, m.party_id, m.user_id, m.created_at,
+            array(select r.user_id from reads r where r.party_id = m.party_id and r.seq >= m.seq) as "read_by!"
+        from messages m
+        where m.told_at is null and m.created_at >= $1
+            and exists (select from shard_owner o where o.shard = (m.party_id >> 10) & 8191 and o.state = 'active')
+        order by m.created_at limit $2
+        "#,
+        since,
+        limit,
+    );
+    let untold = rows.fetch_all(conn).await?.into_iter().map(|row| Untold {
+        id: Id::from_raw(row.id),
+        party_id: Id::from_raw(row.party_id),
+        user_id: Id::from_raw(row.user_id),
+        created_at: row.created_at,
+        read_by: row.read_by.into_iter().map(Id::from_raw).collect(),
+    });
+    Ok(untold.collect())
+}
+
+pub async fn told(conn: &mut PgConnection, ids: &[Id<Message>], now: Time) -> Result<()> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
+    sqlx::query!(
+        r#"
+        with told as materialized (
+            select id, shard_fence(((id >> 10) & 8191)::int) from unnest($1::bigint[]) as x (id)
+        )
+        update messages m set told_at = $2 from told where m.id = told.id and m.told_at is null
+        "#,
+        &ids,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 pub async fn find(conn: &mut PgConnection, id: Id<Message>) -> Result<Option<Message>> {
     let row = sqlx::query!(
         "select party_id, seq, user_id, text, client_key, created_at from messages where id = $1",

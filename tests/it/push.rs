@@ -467,3 +467,39 @@ async fn a_crash_between_sending_and_noting_sends_it_again_under_its_name() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn of_a_chat_those_are_told_who_have_not_read_it_once_a_minute() {
+    world_with_phones(|world| async move {
+        let (mina, juno, party, _) = two_with_phones(&world).await;
+        mina.says(&party, "비밀 이야기").await;
+        mina.says(&party, "또 하나").await;
+        world.settle().await;
+        assert_eq!(world.kinds(&android(2)).await, ["message"], "one for both");
+        assert_eq!(world.kinds(&ios(1)).await, Vec::<String>::new(), "not who says it");
+        assert!(!format!("{:?}", world.shown().await).contains("비밀"), "what was said is on no screen");
+        world.clear_screens().await;
+
+        // Who has read it already needs not be told.
+        world.moves_clocks(61).await;
+        let seq = mina.says(&party, "읽었어요?").await["seq"].clone();
+        juno.put(&format!("/v1/parties/{party}/messages/read"), json!({"seq": seq})).await.expect(204);
+        nbbang::app::reads::write_down(&world.app).await.unwrap();
+        world.settle().await;
+        assert_eq!(world.kinds(&android(2)).await, Vec::<String>::new());
+
+        // Nor who does not want to, nor of one from whom he keeps apart.
+        world.moves_clocks(61).await;
+        juno.patch("/v1/me/preferences", json!({"push": {"message": false}})).await.expect(200);
+        mina.says(&party, "저기요").await;
+        world.settle().await;
+        world.moves_clocks(61).await;
+        juno.patch("/v1/me/preferences", json!({"push": {"message": true}})).await.expect(200);
+        juno.put(&format!("/v1/me/blocks/{}", mina.id), Value::Null).await.expect(204);
+        mina.says(&party, "여보세요").await;
+        world.settle().await;
+        assert_eq!(world.kinds(&android(2)).await, Vec::<String>::new());
+        assert_eq!(world.outcome("message").await, ["sent", "unwanted", "apart"]);
+    })
+    .await;
+}

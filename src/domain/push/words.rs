@@ -55,6 +55,7 @@ fn korean(kind: PushKind, facts: &Facts) -> String {
             };
             format!("{why}{back}")
         }
+        PushKind::Message => "새 메시지가 있어요.".to_owned(),
         PushKind::NoShow => "음식을 찾아가지 않은 것으로 표시됐어요.".to_owned(),
         PushKind::TransferReceived => "방장이 송금을 확인했어요.".to_owned(),
         PushKind::TransferDisputed => "방장이 송금을 받지 못했대요. 확인해 주세요.".to_owned(),
@@ -102,6 +103,7 @@ fn english(kind: PushKind, facts: &Facts) -> String {
             };
             format!("{why}{back}")
         }
+        PushKind::Message => "There is a new message.".to_owned(),
         PushKind::NoShow => "You were marked as not having picked up your food.".to_owned(),
         PushKind::TransferReceived => "The host has received your money.".to_owned(),
         PushKind::TransferDisputed => "The host says that your money has not come. Please check.".to_owned(),
