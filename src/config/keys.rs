@@ -13,8 +13,8 @@ use jsonwebtoken::EncodingKey;
 use secrecy::{ExposeSecret, SecretBox, SecretSlice, SecretString};
 use serde::Deserialize;
 
-use crate::config::Config;
 use crate::config::read::provider;
+use crate::config::{Config, Mode};
 
 pub const DEV_JWT: &str = ".dev/jwt.pem";
 pub const DEV_DATA: &str = ".dev/data.key";
@@ -93,7 +93,7 @@ pub fn load(config: &Config) -> Result<Keys, Vec<String>> {
         }
     }
     if let Some(file) = &config.fcm.credentials_file {
-        match read(file).and_then(|content| service_account(&content, config)) {
+        match read(file).and_then(|content| service_account(&content, config.process.mode)) {
             Ok(account) => keys.fcm = Some(account),
             Err(error) => gather("NBBANG_FCM_CREDENTIALS_FILE", file, error),
         }
@@ -129,11 +129,11 @@ fn p8(content: Vec<u8>) -> Result<SecretSlice<u8>, String> {
     }
 }
 
-fn service_account(content: &[u8], config: &Config) -> Result<ServiceAccount, String> {
+fn service_account(content: &[u8], mode: Mode) -> Result<ServiceAccount, String> {
     let must = "must be the JSON file of a service account, as Google gives it";
     let account: ServiceAccount = serde_json::from_slice(content).map_err(|_| must)?;
     EncodingKey::from_rsa_pem(account.private_key.expose_secret().as_bytes()).map_err(|_| must)?;
-    provider(&account.token_uri, config.process.mode).map_err(|why| format!("has a token_uri that {why}"))?;
+    provider(&account.token_uri, mode).map_err(|why| format!("has a token_uri that {why}"))?;
     Ok(account)
 }
 
@@ -199,6 +199,30 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_service_account_is_googles_and_in_prod_asks_google() {
+        use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+        use aws_lc_rs::rsa::{KeyPair, KeySize};
+
+        let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).unwrap();
+        let pem = format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode(der.as_ref()));
+        let read = |token_uri: &str, private_key: &str, mode| {
+            let file = serde_json::json!({
+                "type": "service_account", "project_id": "p", "private_key_id": "k", "client_email": "a@b",
+                "private_key": private_key, "token_uri": token_uri,
+            });
+            service_account(file.to_string().as_bytes(), mode).map(|account| account.project_id)
+        };
+        let googles = "https://oauth2.googleapis.com/token";
+        assert_eq!(read(googles, &pem, Mode::Prod).as_deref(), Ok("p"));
+        let simulators = "http://127.0.0.1:8090/fcm/token";
+        assert!(read(simulators, &pem, Mode::Dev).is_ok());
+        assert!(read(simulators, &pem, Mode::Prod).unwrap_err().contains("a simulator's"));
+        assert!(read(googles, "no key", Mode::Dev).is_err());
+        assert!(service_account(b"{}", Mode::Dev).is_err());
     }
 
     #[test]
