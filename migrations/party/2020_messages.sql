@@ -4,6 +4,8 @@
 -- Null: nothing has been numbered yet.
 alter table parties add column last_seq bigint;
 alter table outbox add column seq bigint;
+-- Of none of the rows that there are, so it is made in a moment.
+create unique index outbox_seq on outbox (party_id, seq) where seq is not null;
 
 create table messages (
     id bigint primary key,

@@ -89,12 +89,14 @@ impl Operation {
     }
 
     fn with_ids(&self, id: &str, code: &str) -> String {
-        let mut path = self.path.clone();
+        let (mut path, mut rest) = (String::new(), self.path.as_str());
         for value in [id, code] {
-            if let Some((before, rest)) = path.split_once('{') {
-                path = format!("{before}{value}{}", rest.split_once('}').unwrap().1);
+            if let Some((before, after)) = rest.split_once('{') {
+                path = format!("{path}{before}{value}");
+                rest = after.split_once('}').unwrap().1;
             }
         }
+        path.push_str(rest);
         let needed: Vec<_> = self
             .query()
             .filter(|parameter| parameter["required"] == true)
