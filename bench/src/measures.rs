@@ -11,7 +11,7 @@ use crate::data::{self, Data, JOINED, OPEN, SEATS, somewhere};
 use crate::load::{Load, Run};
 use crate::machine::Cpu;
 use crate::rig::{LIMIT, PARTIES, Rig, Server, sql_file};
-use crate::table::{Row, Table};
+use crate::table::{Goal, Row, Table};
 use crate::wire::{Wire, get, post};
 use crate::{Plan, Told, say, streams};
 
@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const READ: &str = "party read, uncached";
 const HOT: &str = "party read, one party";
 const NEARBY: &str = "nearby, 20 within 1 km";
+const TILES: &str = "nearby, from tiles";
 const JOIN: &str = "join";
 const READ_SQL: &str = "pgbench: statement of the party read";
 const NEARBY_SQL: &str = "pgbench: statement of nearby";
@@ -35,6 +36,18 @@ const CACHED: &str = "party read, cached";
 const CACHED_HOT: &str = "party read, one party, cached";
 const REDIS: &str = "redis-benchmark -P 1, GET";
 const BARE: &str = "bare actix handler";
+
+/// What is to be held; as far as it was measured it is said whether it is.
+const GOALS: &[(&str, Goal)] = &[
+    (CACHED, Goal::Of(REDIS, 80)),
+    (CACHED, Goal::ServerUs(25)),
+    (READ, Goal::Of(SELECT, 40)),
+    (READ, Goal::ServerUs(60)),
+    (NEARBY, Goal::Of(NEARBY_SQL, 80)),
+    (TILES, Goal::PerSecond(20_000)),
+    (JOIN, Goal::Of(JOIN_SQL, 90)),
+    (JOIN, Goal::ServerUs(90)),
+];
 
 pub async fn all(plan: &Plan, rig: &Rig, data: &Data) -> Told<Table> {
     let mut table = Table::default();
@@ -65,6 +78,8 @@ pub async fn all(plan: &Plan, rig: &Rig, data: &Data) -> Told<Table> {
             get(&format!("/v1/parties?lat={lat}&lng={lng}&radius_m=1000"), data.guest(n))
         };
         table.add(ours(plan, rig, rig.api, NEARBY, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?.0);
+        table
+            .add(ours(plan, rig, rig.cached, TILES, CONNECTIONS, async |wire, n| wire.ask(&request(n)).await).await?.0);
         table.add(rig.without_server(|| pgbench(plan, rig, NEARBY_SQL, PARTIES[0], &scripted(data, "nearby.sql")?))?.0);
     }
     if plan.wants("streams") {
@@ -97,6 +112,9 @@ pub async fn all(plan: &Plan, rig: &Rig, data: &Data) -> Told<Table> {
         (JOIN, JOIN_SQL_MANY),
     ] {
         table.compare(name, limit);
+    }
+    for (name, goal) in GOALS {
+        table.judge(name, *goal);
     }
     Ok(table)
 }

@@ -11,6 +11,16 @@ pub struct Table {
     notes: Vec<String>,
 }
 
+/// What a row is to reach.
+#[derive(Clone, Copy)]
+pub enum Goal {
+    /// So many hundredths of another row's rate.
+    Of(&'static str, u64),
+    PerSecond(u64),
+    /// At most so much of the server's CPU for one.
+    ServerUs(u64),
+}
+
 pub struct Row {
     pub name: &'static str,
     pub per_second: u64,
@@ -42,6 +52,23 @@ impl Table {
 
     pub fn note(&mut self, note: String) {
         self.notes.push(note);
+    }
+
+    /// Says whether a row holds a goal, if what it takes to know was measured.
+    pub fn judge(&mut self, name: &str, goal: Goal) {
+        let row = |name: &str| self.rows.iter().find(|row| row.name == name);
+        let Some(ours) = row(name) else { return };
+        let (is_held, wanted) = match goal {
+            Goal::Of(limit, hundredths) => {
+                let Some(theirs) = row(limit) else { return };
+                let wanted = theirs.per_second * hundredths / 100;
+                (ours.per_second >= wanted, format!("0.{hundredths} of {limit}, {wanted}/s"))
+            }
+            Goal::PerSecond(wanted) => (ours.per_second >= wanted, format!("{wanted}/s")),
+            Goal::ServerUs(wanted) => (ours.cpu.server <= wanted, format!("at most {wanted} µs of the server")),
+        };
+        let verdict = if is_held { "held" } else { "MISSED" };
+        self.note(format!("goal {verdict}: {name}: {wanted}"));
     }
 
     /// How many hundredths of another row's rate a row has, if both were measured.
