@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::app::operators::{By, audited};
-use crate::app::{App, clock};
+use crate::app::{App, clock, every};
 use crate::domain::error::{Code, Error, Result};
 use crate::domain::id::Id;
 use crate::domain::text;
@@ -56,21 +56,9 @@ impl Access {
     }
 }
 
-/// Keeps what the process knows fresh, until its last user is gone. While the database is away the last answer stands.
+/// Keeps what the process knows fresh. While the database is away the last answer stands.
 pub(super) fn follow(app: &Arc<App>) {
-    let app = Arc::downgrade(app);
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(EVERY).await;
-            let Some(app) = app.upgrade() else { return };
-            if app.tasks.tracker.is_closed() {
-                return;
-            }
-            if let Err(error) = app.access.reload(&app.databases).await {
-                tracing::warn!(?error, "who is kept out cannot be read; the last answer stands");
-            }
-        }
-    });
+    every(app, EVERY, |app| async move { told(&app).await });
 }
 
 /// At once in this process, within seconds in the others.

@@ -233,6 +233,24 @@ impl App {
     }
 }
 
+/// Does something again and again, until the last user of `app` is gone or the process ends.
+fn every<F>(app: &Arc<App>, pause: Duration, work: impl Fn(Arc<App>) -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send,
+{
+    let app = Arc::downgrade(app);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(pause).await;
+            let Some(app) = app.upgrade() else { return };
+            if app.tasks.tracker.is_closed() {
+                return;
+            }
+            work(app).await;
+        }
+    });
+}
+
 /// Which versions of a thing a change is meant for; none: whichever it is in.
 #[derive(Debug, Default)]
 pub struct Expected(pub Option<Vec<i64>>);

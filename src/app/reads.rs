@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::app::App;
+use crate::app::{App, every};
 use crate::domain::error::Result;
 use crate::domain::id::Id;
 use crate::domain::message::Read;
@@ -78,28 +78,14 @@ pub async fn write_down(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Writes down again and again, until the last user of `app` is gone.
+/// Writes down again and again.
 pub(super) fn follow(app: &Arc<App>) {
-    let app = Arc::downgrade(app);
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(EVERY).await;
-            let Some(app) = app.upgrade() else { return };
-            if app.tasks.tracker.is_closed() {
-                return;
-            }
-            told(write_down(&app).await);
-        }
-    });
+    every(app, EVERY, |app| async move { finish(&app).await });
 }
 
-/// At the end.
+/// Also at the end.
 pub(super) async fn finish(app: &App) {
-    told(write_down(app).await);
-}
-
-fn told(written: Result<()>) {
-    if let Err(error) = written {
+    if let Err(error) = write_down(app).await {
         tracing::warn!(?error, "how far members have read is not written down");
     }
 }
