@@ -15,7 +15,9 @@ import {
   PaymentsApi,
   ProblemCode,
   ProblemFromJSON,
+  PurchasesApi,
   ResponseError,
+  SessionsApi,
 } from '../typescript/src';
 import type { Item, NewParty, Order, Payment, Problem } from '../typescript/src';
 
@@ -127,6 +129,55 @@ function draft(now: Date): NewParty {
   };
 }
 
+/** What the simulator makes of `wanted`. */
+async function simulated(path: string, wanted: unknown): Promise<Record<string, string>> {
+  const answer = await fetch(`${simulator}/__sim/${path}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(wanted),
+  });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as Record<string, string>;
+}
+
+/** Signing in, staying signed in, buying, and signing out. */
+async function account(): Promise<void> {
+  const sessions = new SessionsApi(new Configuration({ basePath: url! }));
+  const nonce = randomUUID();
+  const apple = await simulated('login', { provider: 'apple', subject: randomUUID(), nonce });
+  const appleSignIn = { identityToken: apple.identity_token!, nonce, authorizationCode: apple.authorization_code! };
+  const first = await sessions.createAppleSession({ appleSignIn });
+  const stolen = await problem(sessions.createAppleSession({ appleSignIn: { ...appleSignIn, nonce: 'another' } }));
+  same('a token of another sign-in', [stolen.status, stolen.code], [401, ProblemCode.IdentityTokenInvalid]);
+  const kakao = await simulated('login', { provider: 'kakao', subject: randomUUID(), nonce, nickname: '유나' });
+  const yuna = await sessions.createKakaoSession({ kakaoSignIn: { idToken: kakao.id_token!, nonce } });
+  same('her name at Kakao', yuna.user.nickname, '유나');
+
+  const refresh = { refreshToken: first.refreshToken };
+  const next = await sessions.refreshSession({ refresh });
+  const lost = await sessions.refreshSession({ refresh });
+  same('the answer that was lost', lost.refreshToken, next.refreshToken);
+  await sessions.refreshSession({ refresh: { refreshToken: next.refreshToken } });
+  const copied = await problem(sessions.refreshSession({ refresh }));
+  same('a token used after its successor', [copied.status, copied.code], [401, ProblemCode.RefreshTokenInvalid]);
+
+  const mine = new Configuration({ basePath: url!, accessToken: yuna.accessToken });
+  const bought = await simulated('app-store/transactions', {
+    product_id: 'boost_5',
+    app_account_token: yuna.user.appAccountToken,
+  });
+  const purchaseBody = { signedTransaction: bought.signed_transaction! };
+  const purchases = new PurchasesApi(mine);
+  const has = await purchases.createPurchase({ idempotencyKey: randomUUID(), purchaseBody });
+  same('her boosts', has.boosts, 5);
+  const restored = await purchases.createPurchase({ idempotencyKey: randomUUID(), purchaseBody });
+  same('her boosts, when the phone hands the purchase in again', restored.boosts, 5);
+  await new SessionsApi(mine).deleteSession();
+  const out = await problem(new PurchasesApi(mine).getEntitlements());
+  same('a token after signing out', [out.status, out.code], [401, ProblemCode.Unauthenticated]);
+  say('Yuna signs in with Kakao, buys five boosts once, and signs out. A copied refresh token ends its session.');
+}
+
 async function play(): Promise<void> {
   const clock = await new DevelopingApi(new Configuration({ basePath: url! })).advanceDevClock({ advance: { advanceS: 0 } });
   const [mina, juno, sena] = await Promise.all([Person.named('mina'), Person.named('juno'), Person.named('sena')]);
@@ -200,7 +251,7 @@ async function play(): Promise<void> {
   same('a word that this client does not know', newer.state, 'brand_new');
 }
 
-play().then(
+account().then(play).then(
   () => say(`\n${passed} passed, 0 failed`),
   (error: unknown) => {
     console.error(error);
