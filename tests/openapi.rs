@@ -87,7 +87,7 @@ fn the_lint_finds_what_generators_stumble_over() {
 /// `null` takes `name` away.
 fn changed(document: &Value, pointer: &str, name: &str, value: Value) -> Value {
     let mut changed = document.clone();
-    let object = changed.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
+    let Some(Value::Object(object)) = changed.pointer_mut(pointer) else { panic!("{pointer} is no object") };
     if value.is_null() {
         object.remove(name)
     } else {
