@@ -5,6 +5,7 @@ use nbbang::domain::error::Code;
 use nbbang::http::{openapi, row};
 use serde_json::{Value, json};
 
+mod generators;
 mod shape;
 
 #[test]
@@ -45,20 +46,59 @@ fn the_lint_finds_faults() {
         ("/paths/~1v1~1me/get/responses/200/content/application~1json/example", "lost", json!("x")),
         ("/paths/~1v1~1parties~1{id}~1orders/post/requestBody/content/application~1json/example", "items", json!([{}])),
     ] {
-        let mut broken = document.clone();
-        let object = broken.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
-        if value.is_null() {
-            object.remove(name)
-        } else {
-            object.insert(name.to_owned(), value)
-        };
-        assert!(!lint(&broken).is_empty(), "not noticed: {pointer} {name}");
+        assert!(!lint(&changed(&document, pointer, name, value)).is_empty(), "not noticed: {pointer} {name}");
     }
+}
+
+#[test]
+fn the_lint_finds_what_generators_stumble_over() {
+    let document = openapi();
+    for (pointer, name, value) in [
+        ("/paths/~1v1~1me/delete", "operationId", json!("get_me")),
+        ("/components/schemas", "me", document["components"]["schemas"]["Me"].clone()),
+        ("/components/schemas", "Error", document["components"]["schemas"]["Me"].clone()),
+        ("/components/schemas/Language", "enum", json!(["ko", "k_o"])),
+        ("/components/schemas/Language", "enum", json!(["2nd"])),
+        (
+            "/components/schemas/Me/properties",
+            "Nick_name",
+            document["components"]["schemas"]["Me"]["properties"]["nickname"].clone(),
+        ),
+        ("/components/schemas/Me/properties", "more", json!({"type": "object", "description": "x", "properties": {}})),
+        ("/components/schemas", "Anything", json!({"type": "object", "description": "x"})),
+        ("/components/schemas/Me/properties", "more", json!({"type": "array", "description": "x"})),
+        ("/components/schemas/Me/properties", "more", json!({"type": "integer", "example": 1, "description": "x"})),
+        ("/components/schemas/Me/properties", "more", json!({"type": "string", "enum": ["a"], "description": "x"})),
+        ("/components/schemas/Me/properties", "more", json!({"description": "x", "example": 1})),
+        ("/components/schemas/Me", "additionalProperties", json!(true)),
+        ("/paths/~1v1~1users~1{id}/get", "parameters", json!([])),
+        ("/paths/~1v1~1me/get/responses/200/content/application~1json", "schema", json!({})),
+        (
+            "/paths/~1v1~1payments~1{id}~1confirmation/post/responses/202/content/application~1json/schema",
+            "$ref",
+            json!("#/components/schemas/Order"),
+        ),
+    ] {
+        let broken = changed(&document, pointer, name, value.clone());
+        assert_eq!(generators::faults(&broken).len(), 1, "{pointer} {name} {value}: {:?}", generators::faults(&broken));
+    }
+}
+
+/// `null` takes `name` away.
+fn changed(document: &Value, pointer: &str, name: &str, value: Value) -> Value {
+    let mut changed = document.clone();
+    let Some(Value::Object(object)) = changed.pointer_mut(pointer) else { panic!("{pointer} is no object") };
+    if value.is_null() {
+        object.remove(name)
+    } else {
+        object.insert(name.to_owned(), value)
+    };
+    changed
 }
 
 /// What is wrong with an OpenAPI document of ours.
 pub fn lint(document: &Value) -> Vec<String> {
-    let mut faults = Vec::new();
+    let mut faults = generators::faults(document);
     let mut must = |holds: bool, fault: String| {
         if !holds {
             faults.push(fault);
