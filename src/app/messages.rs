@@ -10,6 +10,7 @@ use crate::domain::text;
 use crate::domain::user::User;
 use crate::storage::events::{self as steps, Standing};
 use crate::storage::messages::{self as stored, New, Window};
+use crate::storage::pool::Pool;
 use crate::storage::{patiently, using, violates};
 
 /// Characters of a `client_key` at the most.
@@ -52,7 +53,7 @@ pub async fn say(
         Ok(None) => {}
         Err(error) => return Err(error),
     }
-    let answered = |pool: crate::storage::pool::Pool| async move {
+    let answered = |pool: Pool| async move {
         using(&pool, async |conn| stored::answered(conn, party, user, new, key).await).await
     };
     if let Some(message) = app.databases.look(party.shard(), answered).await? {
@@ -64,9 +65,7 @@ pub async fn say(
 
 /// How a member stands; who is none hears what he would hear at the room's door.
 pub(super) async fn standing(app: &App, user: Id<User>, party: Id<Party>) -> Result<Standing> {
-    let find = |pool: crate::storage::pool::Pool| async move {
-        using(&pool, async |conn| steps::standing(conn, party, user).await).await
-    };
+    let find = |pool: Pool| async move { using(&pool, async |conn| steps::standing(conn, party, user).await).await };
     let standing = app.databases.look(party.shard(), find).await?.ok_or(Code::NotFound)?;
     let member = if standing.is_member { Ok(standing) } else { Err(Code::NotAMember.into()) };
     discreet(app, party, user, member).await
@@ -97,7 +96,7 @@ pub async fn page(
     let window = Window { after, before: before.unwrap_or((i64::MAX, 0)) };
     let fetch = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
     let apart = &apart;
-    let read = |pool: crate::storage::pool::Pool| async move {
+    let read = |pool: Pool| async move {
         let read = async |conn: &mut _| {
             let lines = stored::lines(conn, party, window, apart, fetch).await?;
             let mut reads = stored::reads(conn, party).await?;
@@ -126,8 +125,7 @@ pub async fn mark_read(app: &App, viewer: Id<User>, party: Id<Party>, seq: i64) 
 
 /// A message that the viewer can see, for a report of it.
 pub(super) async fn seen_by(app: &App, viewer: Id<User>, id: Id<Message>) -> Result<Message> {
-    let find =
-        |pool: crate::storage::pool::Pool| async move { using(&pool, async |conn| stored::find(conn, id).await).await };
+    let find = |pool: Pool| async move { using(&pool, async |conn| stored::find(conn, id).await).await };
     let message = app.databases.look(id.shard(), find).await?.ok_or(Code::NotFound)?;
     // That there is such a message is no outsider's business.
     let standing = standing(app, viewer, message.party_id).await.map_err(|error| match error.code {

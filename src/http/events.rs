@@ -17,7 +17,7 @@ use crate::domain::user::User;
 use crate::errors;
 use crate::http::extract::{Caller, Path};
 use crate::http::messages::MessageView;
-use crate::http::schema::{OrderId, PartyId, Timestamp, UserId};
+use crate::http::schema::{OrderId, PartyId, Timestamp, UserId, finished};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// A proxy that gathers answers must not gather these (nginx).
@@ -180,7 +180,7 @@ fn view(event: &Event, with_amount: bool) -> RoomEvent {
 }
 
 fn frame(before: &str, seq: i64, name: &str, data: &impl Serialize) -> Result<Bytes> {
-    let data = crate::http::schema::finished(data)?;
+    let data = finished(data)?;
     let mut bytes = format!("{before}id: {seq}\nevent: {name}\ndata: ").into_bytes();
     // JSON has no line breaks of its own.
     bytes.extend_from_slice(&data);
